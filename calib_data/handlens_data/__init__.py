@@ -1,0 +1,1 @@
+"""Data set loaders, splits and calibration sets. Imports handlens only; never Keras or TensorFlow."""
