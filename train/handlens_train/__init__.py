@@ -1,0 +1,1 @@
+"""Keras 3 recipes: backbones, losses, baselines and one training loop, one file a task."""

@@ -1,0 +1,215 @@
+"""How the re-ID recipes train: data in memory, losses, schedule. Imports Keras; the recipes themselves do not."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from handlens import metrics
+from handlens.errors import OptionError
+from handlens_data.datasets import market1501
+from handlens_data.datasets.identity import IdentitySplit, relabel
+from handlens_train import losses, pretrained, sampling
+from handlens_train.baselines import Baseline, fit_lda, fit_pca
+from handlens_train.begin import begin
+from handlens_train.fit import Schedule, fit
+from handlens_train.images import load_prepared, scaled
+from handlens_train.reid_nets import networks
+from handlens_train.run import WEIGHTS, Run, read_info, write_info
+from handlens_train.tasks.reid import PRIMARY, TASK, Recipe, load_data, recipe
+
+BASELINE = "baseline.npz"
+
+
+def train(
+    name: str,
+    data: Path,
+    out: Path,
+    *,
+    seed: int = 0,
+    max_minutes: float | None = None,
+    patience: int | None = None,
+    teacher: Path | None = None,
+    overrides: dict[str, Any] | None = None,
+    tick: Callable[..., None] = lambda *_: None,
+    callbacks: Callable[[], list[keras.callbacks.Callback]] = list,
+    steps: int | None = None,
+) -> str:
+    """Train a recipe into the run folder `out`, or go on where an earlier call stopped; returns fit's status.
+
+    Args:
+        name: of the recipe.
+        data: folder of Market-1501, either layout.
+        out: the run folder.
+        seed: of weights, batches and augmentation.
+        max_minutes: wall-clock limit over all sessions of this run.
+        patience: evaluations without a better rank-1 before an early stop.
+        teacher: artifact whose embeddings of the clean training images the student also learns (same dimension).
+        overrides: fields of the recipe to replace.
+        tick: called as tick(epoch, scores).
+        callbacks: further Keras callbacks, made anew each epoch.
+        steps: at most so many batches an epoch.
+
+    Raises:
+        RunError: `out` holds a run of other settings.
+        DataError, OptionError: bad data or settings.
+    """
+    how = recipe(name, overrides)
+    if how.fitted and teacher is not None:
+        raise OptionError(f"recipe {name} is fitted, not trained: it takes no teacher.")
+    split, val = load_data(data)
+    config = _config(how, teacher, steps)
+    info = {
+        "task": TASK,
+        "recipe": name,
+        "config": config,
+        "seed": seed,
+        "data": {
+            "name": market1501.NAME,
+            "licence": market1501.LICENCE,
+            "train": {"images": len(split), "identities": len(np.unique(split.identities)), "sha256": split.sha256()},
+            "val": {"images": len(val), "identities": len(np.unique(val.identities)), "sha256": val.sha256()},
+        },
+    }
+    begin(out, info, keras.backend.backend())
+    keras.utils.set_random_seed(seed)
+    spec = how.input()
+    images, val_images = load_prepared(split.paths, spec), load_prepared(val.paths, spec)
+    if how.fitted:
+        return _fit_baseline(how, images, split, val_images, val, out)
+    labels, count = relabel(split.identities)
+    model, inference = build(how, count)
+    targets, model_losses, weights = {}, {}, {}
+    if how.loss == "siamese":
+        targets["feature"], model_losses["feature"] = labels, losses.SiameseTriplet(how.margin)
+        weights["feature"] = 1.0
+    else:
+        targets["feature"] = targets["logits"] = labels
+        model_losses["feature"] = losses.BatchHardTriplet(how.margin)
+        model_losses["logits"] = losses.SmoothIdentity(how.smoothing)
+        weights.update(feature=1.0, logits=1.0)
+        if teacher is not None:
+            targets["embedding"] = _teach(teacher, split, inference)
+            model_losses["embedding"] = losses.EmbeddingDistillation()
+            weights["embedding"] = how.teacher_weight
+    size = how.identities * how.images
+    per_epoch = min(steps or len(labels), max(1, len(labels) // (size if how.loss != "siamese" else size // 3)))
+    rate = keras.optimizers.schedules.CosineDecay(
+        how.learning_rate / 20,
+        per_epoch * how.epochs,
+        alpha=0.01,
+        warmup_target=how.learning_rate,
+        warmup_steps=int(per_epoch * how.warmup_epochs),
+    )
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=how.weight_decay, clipnorm=5.0),
+        loss=model_losses,
+        loss_weights=weights,
+        jit_compile=keras.backend.backend() == "jax",  # XLA on a CPU under TensorFlow was ten times slower.
+    )
+
+    def batches(epoch: int) -> sampling.Batches:
+        if how.loss == "siamese":
+            chosen = sampling.triplet_batches(labels, size // 3, seed, epoch)
+        else:
+            chosen = sampling.identity_batches(labels, how.identities, how.images, seed, epoch)
+        return sampling.Batches(images, targets, chosen[:steps], how.augment, spec.scale, spec.offset, (seed, epoch))
+
+    val_input = scaled(val_images, spec)
+    return fit(
+        model,
+        inference,
+        batches,
+        lambda net: score(embed(net, val_input), val),
+        PRIMARY,
+        out,
+        Schedule(how.epochs, 2, patience, max_minutes, how.ema),
+        tick,
+        callbacks,
+    )
+
+
+def build(how: Recipe, identities: int | None) -> tuple[keras.Model, keras.Model]:
+    """(training model, inference model) of a recipe, ImageNet start loaded if it has one."""
+    channels = 3 if how.colour == "RGB" else 1
+    model, inference = networks(
+        how.height,
+        how.width,
+        channels,
+        how.trunk,
+        how.options,
+        bnneck=how.loss == "identity",
+        identities=identities if how.loss == "identity" else None,
+    )
+    if how.start == "efficientnet-lite0" and identities is not None:
+        pretrained.load_efficientnet_lite0(inference)
+    return model, inference
+
+
+def inference_model(run: Run, how: Recipe) -> keras.Model:
+    """The float network of a run with its best weights: "image" (N, H, W, C) scaled -> {"embedding": (N, D)}."""
+    if how.fitted:
+        return Baseline.load(run.path / BASELINE).keras_model(keras)
+    _, inference = build(how, None)
+    inference.load_weights(run.weights)
+    return inference
+
+
+def _fit_baseline(
+    how: Recipe, images: np.ndarray, split: IdentitySplit, val_images: np.ndarray, val: IdentitySplit, out: Path
+) -> str:
+    start = time.monotonic()
+    if how.loss == "pca":
+        fitted = fit_pca(images, **how.options)
+    else:
+        fitted = fit_lda(images, split.identities, **how.options)
+    net = fitted.keras_model(keras)
+    scores = score(embed(net, scaled(val_images, how.input())), val)
+    fitted.save(out / BASELINE)
+    net.save_weights(out / WEIGHTS)
+    seconds = round(time.monotonic() - start, 1)
+    facts = {"status": "complete", "seconds": seconds, "epochs": 0, "best": {"epoch": 0, **scores}}
+    write_info(out, read_info(out) | facts | {"dimension": fitted.dimension, "explained": fitted.explained})
+    return "complete"
+
+
+def embed(net: keras.Model, tensor: np.ndarray) -> np.ndarray:
+    """Embeddings (N, D) float32, L2-normalised, of a scaled float tensor (N, H, W, C), through Keras."""
+    if not net.compiled:
+        net.compile(jit_compile=keras.backend.backend() == "jax")
+    embedding = net.predict(tensor, batch_size=64, verbose=0)["embedding"]
+    return embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
+
+
+def score(embeddings: np.ndarray, split: IdentitySplit) -> dict[str, float]:
+    """Multi-shot validation: every image is a probe against all others under other cameras (Market-1501's rule)."""
+    ranking = metrics.rank(embeddings @ embeddings.T, split.identities, split.identities, split.cameras, split.cameras)
+    return {"rank1": float(metrics.cmc(ranking, 1)[0]), "mAP": float(metrics.mean_average_precision(ranking))}
+
+
+def _config(how: Recipe, teacher: Path | None, steps: int | None) -> dict[str, Any]:
+    config = asdict(how)
+    if teacher is not None:
+        from handlens.artifact import Artifact
+
+        config["teacher"] = Artifact.open(teacher).manifest.model_id
+    if steps is not None:
+        config["steps"] = steps
+    return config
+
+
+def _teach(teacher: Path, split: IdentitySplit, student: keras.Model) -> np.ndarray:
+    from handlens.person import PersonReidentifier
+
+    with PersonReidentifier.load(teacher, threads=2) as model:
+        targets = model.embed(split.paths)
+    if targets.shape[1] != student.output["embedding"].shape[-1]:
+        raise OptionError(
+            f"the teacher's embedding has {targets.shape[1]} dimensions, the recipe's "
+            f"{student.output['embedding'].shape[-1]}; choose a teacher of the same dimension."
+        )
+    return targets

