@@ -8,7 +8,7 @@ import pytest
 
 
 def person(identity: int, camera: int, shot: int) -> np.ndarray:
-    """A figure 128x64 (RGB uint8) whose clothes follow from the identity, light from the camera, position from the shot."""
+    """A figure 128x64 (RGB uint8) whose clothes follow from the identity, light from the camera."""
     look = np.random.default_rng(identity)
     shirt, trousers, skin = look.integers(30, 226, (3, 3))
     image = np.full((128, 64, 3), (90, 100, 110), np.int64)
@@ -23,7 +23,7 @@ def person(identity: int, camera: int, shot: int) -> np.ndarray:
 
 
 def write_market(root: Path, train: int, test: int) -> Path:
-    """The small protocol: `train` identities of 2 cameras x 3 shots, `test` further ones as one probe and one gallery image."""
+    """The small protocol: `train` identities of 2 cameras x 3 shots, `test` others of one probe and gallery image."""
     for identity in range(1, train + test + 1):
         for camera in (1, 2):
             shots = range(3) if identity <= train else range(1)

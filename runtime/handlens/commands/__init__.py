@@ -1,0 +1,1 @@
+"""The runtime's own commands: inspect and check."""

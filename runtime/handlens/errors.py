@@ -1,0 +1,178 @@
+"""Every error handlens raises on purpose, in one tree.
+
+The command line turns each into one line on stderr and its `exit_code`; a traceback always means a bug. A message says
+what is wrong (with the value), what would be valid, and what to do next.
+
+    HandlensError (exit code 2)
+      InputError              a value or a file the caller gave
+        ImageError            an image that cannot be used
+          ImageTruncated      the file ends early
+          ImageTooLarge       more pixels than allowed (read from the header, before decoding)
+          ImageUnreadable     no known image format, or a damaged one
+          ImageShapeError     an array or image of the wrong shape, type or channels
+        DataError             a data set that cannot be used
+          EmptyFolder         a folder without images
+          UnknownLayout       a folder that follows no known layout
+          ProbeWithoutMatch   a probe whose identity is not in the gallery
+          DataNotFound        HANDLENS_DATA is not set, or the data is not there
+          SplitLeak           an image or identity in two splits
+        OptionError           an unknown recipe, engine, format, ...
+        RunError              a run folder half written, or of another task
+      ArtifactError           an artifact that must not be loaded
+        NotAnArtifact         no handlens ZIP at the end of the file
+        ArtifactTooLarge      more bytes than allowed
+        ArtifactTruncated     the file is shorter than it says
+        ArtifactTampered      a byte differs from what was written, or a part does not belong
+        SchemaTooNew          the manifest was written by a newer handlens
+        ManifestInvalid       the manifest breaks a rule
+        GoldenInvalid         golden vectors damaged, or useless because outputs hardly vary
+      EngineError             an inference engine that must not be used
+        EngineUnavailable     package missing, or it cannot read the model
+        EngineWrong           it runs, but its outputs differ from the goldens
+      GalleryError            a gallery that must not be used
+        GalleryMismatch       made by another model
+        GalleryInvalid        damaged, or not a gallery
+      MissingExtra            an optional package is not installed
+      GateFailed (exit code 3)  a compressed artifact lost more accuracy than allowed
+"""
+
+from typing import ClassVar
+
+
+class HandlensError(Exception):
+    """Base of every deliberate handlens error."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class InputError(HandlensError):
+    """A value or a file the caller gave cannot be used."""
+
+
+class ImageError(InputError):
+    """An image cannot be used."""
+
+
+class ImageTruncated(ImageError):
+    """An image file ends early."""
+
+
+class ImageTooLarge(ImageError):
+    """An image has more pixels than allowed; found in its header, before decoding."""
+
+
+class ImageUnreadable(ImageError):
+    """A file is in no known image format, or is damaged."""
+
+
+class ImageShapeError(ImageError):
+    """An image has the wrong shape, type or number of channels."""
+
+
+class DataError(InputError):
+    """A data set cannot be used."""
+
+
+class EmptyFolder(DataError):
+    """A folder holds no images."""
+
+
+class UnknownLayout(DataError):
+    """A folder follows none of the known data set layouts."""
+
+
+class ProbeWithoutMatch(DataError):
+    """A probe's identity is not in the gallery, so no rank exists for it."""
+
+
+class DataNotFound(DataError):
+    """HANDLENS_DATA is not set, or the data set is not there."""
+
+
+class SplitLeak(DataError):
+    """An image or an identity is in two splits that must be disjoint."""
+
+
+class OptionError(InputError):
+    """An option has no such value: an unknown recipe, engine, format, ..."""
+
+
+class RunError(InputError):
+    """A run folder is half written, or belongs to another task."""
+
+
+class ArtifactError(HandlensError):
+    """An artifact must not be loaded."""
+
+
+class NotAnArtifact(ArtifactError):
+    """The file carries no handlens ZIP at its end."""
+
+
+class ArtifactTooLarge(ArtifactError):
+    """The file has more bytes than allowed."""
+
+
+class ArtifactTruncated(ArtifactError):
+    """The file is shorter than it says it is."""
+
+
+class ArtifactTampered(ArtifactError):
+    """A byte differs from what was written, or a part does not belong there."""
+
+
+class SchemaTooNew(ArtifactError):
+    """The manifest was written by a newer handlens."""
+
+
+class ManifestInvalid(ArtifactError):
+    """The manifest breaks a rule; the message names the field."""
+
+
+class GoldenInvalid(ArtifactError):
+    """Golden vectors are damaged, or useless because the outputs hardly vary."""
+
+
+class EngineError(HandlensError):
+    """An inference engine must not be used."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine's package is missing, or it cannot read this model."""
+
+
+class EngineWrong(EngineError):
+    """The engine runs, but its outputs differ from the golden ones."""
+
+
+class GalleryError(HandlensError):
+    """A gallery must not be used."""
+
+
+class GalleryMismatch(GalleryError):
+    """The gallery's templates were made by another model."""
+
+
+class GalleryInvalid(GalleryError):
+    """The file is damaged, or is no gallery."""
+
+
+class MissingExtra(HandlensError):
+    """An optional package is not installed.
+
+    Args:
+        package: the package that could not be imported.
+        extra: the extra of handlens that installs it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        """Builds the message that says what to install."""
+        super().__init__(f"this needs {package}, which is not installed; run: pip install 'handlens[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+
+class GateFailed(HandlensError):
+    """A compressed artifact lost more accuracy than allowed and was not written."""
+
+    exit_code: ClassVar[int] = 3
