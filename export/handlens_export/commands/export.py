@@ -1,0 +1,63 @@
+"""`handlens export`: compress a trained run, measure every artifact, and write those that pass the gate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RECIPES = "float32,float16,dynamic,int8,pruned50-int8,qat-int8"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder that handlens train wrote.", show_default=False)],
+    recipe: Annotated[str, typer.Option(help="Compression recipes, separated by commas.")] = RECIPES,
+    format: Annotated[str, typer.Option(help="Formats to write: tflite, onnx.")] = "tflite,onnx",
+    out: Annotated[Path, typer.Option(help="Folder for the artifacts.")] = Path("artifacts"),
+    max_drop: Annotated[
+        float, typer.Option(help="Points of the primary metric an artifact may lose against float32.", min=0, max=100)
+    ] = 1.0,
+    data: Annotated[Path | None, typer.Option(help="Data folder; default: HANDLENS_DATA.")] = None,
+    calibration_images: Annotated[int, typer.Option(help="Training images to measure ranges on.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Of calibration images and fine-tuning.", min=0)] = 0,
+    max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
+    steps: Annotated[int | None, typer.Option(help="At most so many batches of fine-tuning.", min=1)] = None,
+) -> None:
+    """Compress a trained run and write self-describing artifacts: NAME-RECIPE.tflite and .onnx.
+
+    Each is evaluated through the runtime on the validation split and paired with float32; one that loses more than
+    --max-drop points is not written, and the command ends with exit code 3.
+    """
+    from handlens_export.recipes import parse_formats, parse_recipes
+    from handlens_train.run import Run
+
+    # What the user may have mistyped is checked before TensorFlow takes its seconds to load.
+    recipes, formats = parse_recipes(recipe), parse_formats(format)
+    opened = Run.open(run)
+
+    from handlens_export import quiet
+
+    quiet.tensorflow()
+    from rich.console import Console
+
+    from handlens_data import where
+    from handlens_export import door, summary
+    from handlens_export.prepare import Options
+    from handlens_train import tasks
+
+    console = Console(stderr=True)
+    task = tasks.get(opened.task)
+    source = task.load(opened, where.find(data) if task.READS_DATA else None)
+    outcome = door.export(
+        source,
+        recipes,
+        formats,
+        out,
+        keep=run / "export",
+        max_drop=max_drop,
+        options=Options(
+            calibration_images=calibration_images, seed=seed, max_minutes=max_minutes, steps=steps
+        ),
+        say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+    )
+    summary.show(outcome)
+    outcome.require()

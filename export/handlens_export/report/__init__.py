@@ -1,0 +1,1 @@
+"""`handlens report`: accuracy against size against latency, one HTML file that opens offline."""
