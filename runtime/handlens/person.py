@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from handlens.artifact import Artifact
 from handlens.engine import Engine, open_engine
-from handlens.errors import EngineWrong, ImageError, InputError, ManifestInvalid, OptionError
+from handlens.errors import EngineWrong, ImageError, ImageShapeError, InputError, ManifestInvalid, OptionError
 from handlens.gallery import Gallery
-from handlens.image import Source, preprocess
+from handlens.image import Source, load_image, prepare, to_tensor
 from handlens.manifest import Manifest
 
 TASK = "reid"
@@ -93,7 +93,7 @@ class PersonReidentifier:
             (N, dimension) float32, each of length 1.
 
         Raises:
-            ImageError: an image cannot be used; the message says which.
+            ImageError: an image cannot be used, a grey one for a colour model among them; the message says which.
             InputError: `images` is one image, not several.
             EngineWrong: the model's answer is zero or not finite.
             EngineError: the engine failed, or is closed.
@@ -117,9 +117,19 @@ class PersonReidentifier:
         """Releases the engine."""
         self.close()
 
+    def _tensor(self, image: Source) -> NDArray[Any]:
+        spec = self._manifest.input
+        pixels = prepare(load_image(image) if not isinstance(image, np.ndarray) else image, spec)
+        if spec.colour == "RGB" and (pixels == pixels[:, :, :1]).all():
+            # It would embed, and match other grey images whoever is in them: the clothes' colours are gone.
+            raise ImageShapeError(
+                "the image is grey (its channels are equal), and this model compares colours; give the colour image"
+            )
+        return to_tensor(pixels, spec)
+
     def _embed(self, image: Source, index: int) -> NDArray[np.float32]:
         try:
-            tensor: NDArray[Any] = preprocess(image, self._manifest.input)
+            tensor = self._tensor(image)
         except ImageError as error:
             raise type(error)(f"image {index}: {error}") from None
         answer = self._engine.run({self._manifest.input.name: tensor})[self._output.name]

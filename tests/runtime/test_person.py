@@ -156,3 +156,10 @@ def test_a_model_with_two_outputs_is_no_reidentifier(parts):
     second = dataclasses.replace(manifest.outputs[0], name="other")
     with pytest.raises(ManifestInvalid, match="one output.*other"):
         PersonReidentifier(Constant(1.0), dataclasses.replace(manifest, outputs=(manifest.outputs[0], second)))
+
+
+def test_a_grey_image_is_refused_by_a_colour_model(write, tmp_path):
+    grey = tmp_path / "grey.jpg"
+    cv2.imwrite(str(grey), people(1)[0][:, :, 0])
+    with PersonReidentifier.load(write().path) as reid, pytest.raises(ImageShapeError, match="image 1: .*grey"):
+        reid.embed([people(1)[0], grey])

@@ -26,6 +26,7 @@ def reid(
     max_minutes: Minutes = None,
     patience: Patience = None,
     teacher: Annotated[Path | None, typer.Option(help="Artifact to distil from, of the same dimension.")] = None,
+    warm_start: Annotated[Path | None, typer.Option(help="Run whose layers to start from, where they fit.")] = None,
     flip: Annotated[float | None, typer.Option(help="Probability of a mirrored image, 0 to 1.")] = None,
     shift: Annotated[int | None, typer.Option(help="Largest shift in pixels, 0 to 64.")] = None,
     rotate: Annotated[float | None, typer.Option(help="Largest rotation in degrees, 0 to 45.")] = None,
@@ -45,6 +46,7 @@ def reid(
     if given:
         overrides["augment"] = replace(how.augment, **given)
     options = {"seed": seed, "max_minutes": max_minutes, "patience": patience, "teacher": teacher}
+    options["warm_start"] = warm_start
     _run(task.train, recipe, where.find(data), out, epochs or how.epochs, overrides=overrides, **options)
 
 

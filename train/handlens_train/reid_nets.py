@@ -39,20 +39,20 @@ TRUNKS = {"lite0": trunk_lite0, "mobile": trunk_mobile, "vgg": trunk_vgg, "dcnn"
 
 
 def networks(
-    height: int, width: int, channels: int, trunk: str, options: dict[str, Any], bnneck: bool, identities: int | None
+    height: int, width: int, channels: int, trunk: str, options: dict[str, Any], identities: int | None
 ) -> tuple[keras.Model, keras.Model]:
     """(training model, inference model); they share every layer of the inference model.
 
-    The training model's outputs are "feature" (N, D) before the neck, "embedding" (N, D), and "logits" (N,
-    identities) if
-    `identities` is given. The inference model maps "image" (N, H, W, C) float32, scaled, to {"embedding": (N, D)},
-    not normalised.
+    The training model's outputs are "feature" and "embedding", the same (N, D) tensor for the metric loss and for
+    distillation, and "logits" (N, identities) if `identities` is given. The inference model maps "image" (N, H, W, C)
+    float32, scaled, to {"embedding": (N, D)}, not normalised.
     """
     image = keras.Input((height, width, channels), name="image")
-    feature = TRUNKS[trunk](image, **options)
-    # BNNeck (Luo et al. 2019): metric losses before, identity loss and retrieval after the batch norm.
-    embedding = keras.layers.BatchNormalization(name="neck", center=False)(feature) if bnneck else feature
-    outputs = {"feature": feature, "embedding": embedding}
+    embedding = TRUNKS[trunk](image, **options)
+    outputs = {"feature": embedding, "embedding": embedding}
     if identities is not None:
-        outputs["logits"] = keras.layers.Dense(identities, use_bias=False, name="identity")(embedding)
+        # BNNeck (Luo et al. 2019): the identity loss sees the feature normalised, the metric loss as it is. Retrieval
+        # reads it as it is, too: behind the neck every dimension weighs the same, and validation rank-1 was lower.
+        neck = keras.layers.BatchNormalization(name="neck", center=False)(embedding)
+        outputs["logits"] = keras.layers.Dense(identities, use_bias=False, name="identity")(neck)
     return keras.Model(image, outputs, name="train"), keras.Model(image, {"embedding": embedding}, name="reid")

@@ -1,5 +1,6 @@
 """How the re-ID recipes train: data in memory, losses, schedule. Imports Keras; the recipes themselves do not."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,6 +12,7 @@ import numpy as np
 
 from handlens import metrics
 from handlens.errors import OptionError
+from handlens.image import load_image
 from handlens_data.datasets import market1501
 from handlens_data.datasets.identity import IdentitySplit, relabel
 from handlens_train import losses, pretrained, sampling
@@ -20,9 +22,10 @@ from handlens_train.fit import Schedule, fit
 from handlens_train.images import load_prepared, scaled
 from handlens_train.reid_nets import networks
 from handlens_train.run import WEIGHTS, Run, read_info, write_info
-from handlens_train.tasks.reid import PRIMARY, TASK, Recipe, load_data, recipe
+from handlens_train.tasks.reid import TASK, Recipe, load_data, of_run, recipe
 
 BASELINE = "baseline.npz"
+SELECT = "mAP"  # Picks the best epoch: it reads every match of a probe, so it wavers less than rank-1.
 
 
 def train(
@@ -34,6 +37,7 @@ def train(
     max_minutes: float | None = None,
     patience: int | None = None,
     teacher: Path | None = None,
+    warm_start: Path | None = None,
     overrides: dict[str, Any] | None = None,
     tick: Callable[..., None] = lambda *_: None,
     callbacks: Callable[[], list[keras.callbacks.Callback]] = list,
@@ -49,6 +53,7 @@ def train(
         max_minutes: wall-clock limit over all sessions of this run.
         patience: evaluations without a better rank-1 before an early stop.
         teacher: artifact whose embeddings of the clean training images the student also learns (same dimension).
+        warm_start: run whose trained layers are copied where name and shape agree, in place of the ImageNet start.
         overrides: fields of the recipe to replace.
         tick: called as tick(epoch, scores).
         callbacks: further Keras callbacks, made anew each epoch.
@@ -62,7 +67,8 @@ def train(
     if how.fitted and teacher is not None:
         raise OptionError(f"recipe {name} is fitted, not trained: it takes no teacher.")
     split, val = load_data(data)
-    config = _config(how, teacher, steps)
+    donor = None if warm_start is None else Run.open(warm_start)
+    config = _config(how, teacher, donor, steps)
     info = {
         "task": TASK,
         "recipe": name,
@@ -83,19 +89,18 @@ def train(
         return _fit_baseline(how, images, split, val_images, val, out)
     labels, count = relabel(split.identities)
     model, inference = build(how, count)
-    targets, model_losses, weights = {}, {}, {}
-    if how.loss == "siamese":
-        targets["feature"], model_losses["feature"] = labels, losses.SiameseTriplet(how.margin)
-        weights["feature"] = 1.0
-    else:
-        targets["feature"] = targets["logits"] = labels
+    if donor is not None:
+        _warm(model, donor)
+    _freeze(model, how.freeze)
+    targets: dict[str, Any] = {"feature": labels}
+    model_losses: dict[str, Any] = {"feature": losses.SiameseTriplet(how.margin)}
+    weights = {"feature": 1.0}
+    if how.loss == "identity":
         model_losses["feature"] = losses.BatchHardTriplet(how.margin)
-        model_losses["logits"] = losses.SmoothIdentity(how.smoothing)
-        weights.update(feature=1.0, logits=1.0)
-        if teacher is not None:
-            targets["embedding"] = _teach(teacher, split, inference)
-            model_losses["embedding"] = losses.EmbeddingDistillation()
-            weights["embedding"] = how.teacher_weight
+        targets["logits"], model_losses["logits"], weights["logits"] = labels, losses.SmoothIdentity(how.smoothing), 1.0
+    if teacher is not None:
+        targets["embedding"] = _teach(teacher, split, inference)
+        model_losses["embedding"], weights["embedding"] = losses.EmbeddingDistillation(), how.teacher_weight
     size = how.identities * how.images
     per_epoch = min(steps or len(labels), max(1, len(labels) // (size if how.loss != "siamese" else size // 3)))
     rate = keras.optimizers.schedules.CosineDecay(
@@ -125,7 +130,7 @@ def train(
         inference,
         batches,
         lambda net: score(embed(net, val_input), val),
-        PRIMARY,
+        SELECT,
         out,
         Schedule(how.epochs, 2, patience, max_minutes, how.ema),
         tick,
@@ -142,7 +147,6 @@ def build(how: Recipe, identities: int | None) -> tuple[keras.Model, keras.Model
         channels,
         how.trunk,
         how.options,
-        bnneck=how.loss == "identity",
         identities=identities if how.loss == "identity" else None,
     )
     if how.start == "efficientnet-lite0" and identities is not None:
@@ -191,8 +195,33 @@ def score(embeddings: np.ndarray, split: IdentitySplit) -> dict[str, float]:
     return {"rank1": float(metrics.cmc(ranking, 1)[0]), "mAP": float(metrics.mean_average_precision(ranking))}
 
 
-def _config(how: Recipe, teacher: Path | None, steps: int | None) -> dict[str, Any]:
+def _freeze(model: keras.Model, blocks: int) -> None:
+    frozen = {"stem", *(f"block{i}" for i in range(blocks))} if blocks else set()
+    for layer in model.layers:
+        if layer.name.partition("_")[0] in frozen:
+            layer.trainable = False
+
+
+def _warm(model: keras.Model, donor: Run) -> None:
+    if donor.task != TASK:
+        raise OptionError(f"{donor.path} is a run of task {donor.task!r}; a warm start takes one of {TASK!r}.")
+    trained = {layer.name: layer.get_weights() for layer in inference_model(donor, of_run(donor)).layers}
+    filled = 0
+    for layer in model.layers:
+        weights = trained.get(layer.name, [])
+        if weights and [value.shape for value in weights] == [tuple(value.shape) for value in layer.weights]:
+            layer.set_weights(weights)
+            filled += 1
+    if not filled:
+        raise OptionError(
+            f"no layer of {donor.path} ({donor.recipe}) fits this recipe; start from a run of its family."
+        )
+
+
+def _config(how: Recipe, teacher: Path | None, donor: Run | None, steps: int | None) -> dict[str, Any]:
     config = asdict(how)
+    if donor is not None:
+        config["warm_start"] = hashlib.sha256(donor.weights.read_bytes()).hexdigest()
     if teacher is not None:
         from handlens.artifact import Artifact
 
@@ -205,8 +234,10 @@ def _config(how: Recipe, teacher: Path | None, steps: int | None) -> dict[str, A
 def _teach(teacher: Path, split: IdentitySplit, student: keras.Model) -> np.ndarray:
     from handlens.person import PersonReidentifier
 
+    images = [load_image(path) for path in split.paths]
     with PersonReidentifier.load(teacher, threads=2) as model:
-        targets = model.embed(split.paths)
+        # Image and mirror image have one target: the student learns what the teacher sees in both.
+        targets = model.embed(images) + model.embed([image[:, ::-1] for image in images])
     if targets.shape[1] != student.output["embedding"].shape[-1]:
         raise OptionError(
             f"the teacher's embedding has {targets.shape[1]} dimensions, the recipe's "

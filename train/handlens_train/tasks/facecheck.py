@@ -215,7 +215,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
 
 
 def evaluate(path: Path, data: Path | None = None, split: str = "test", engine: str | None = None) -> Evaluation:
-    """Accuracy of an artifact on a split of the patches, through the runtime, with the recall of each class.
+    """Accuracy of an artifact on a split of the patches, through the runtime.
 
     Args:
         path: of the artifact.
@@ -245,15 +245,13 @@ def evaluate(path: Path, data: Path | None = None, split: str = "test", engine: 
     finally:
         opened.close()
     right = (predicted == patches.labels).astype(np.float64)
-    figures = {PRIMARY: bootstrap(right)}
-    figures |= {f"recall_{name}": bootstrap(right[patches.labels == i]) for i, name in enumerate(lfw_subset.LABELS)}
     return Evaluation(
         dataset=lfw_subset.NAME,
         split=split,
         protocol=f"{len(patches)} patches, half of them faces; the likelier of two classes",
         n=len(patches),
         primary=PRIMARY,
-        metrics=figures,
+        metrics={PRIMARY: bootstrap(right)},
         outcomes=right,
         groups=np.arange(len(patches)),
         engine=used,

@@ -28,9 +28,10 @@ CURVE = 50
 class Recipe:
     """One way to train a re-ID network; everything that decides the weights, but for data and seed.
 
-    loss: "identity" (label-smoothed softmax on the BNNeck + batch-hard triplet, P x K batches), "siamese" (random
-    triplets, margin loss on normalised embeddings), or "pca" and "lda" (fitted, not trained). teacher_weight: of the
-    distillation term when a teacher is given. options: of the trunk, or of the baseline's fit.
+    loss: "identity" (label-smoothed softmax on the BNNeck + batch-hard triplet, P x K batches), "siamese" (random triplets,
+    margin loss on normalised embeddings), or "pca" and "lda" (fitted, not trained). teacher_weight: of the distillation
+    term when a teacher is given. freeze: the stem and so many blocks keep the weights they start with. options: of the
+    trunk, or of the baseline's fit.
     """
 
     trunk: str
@@ -50,6 +51,7 @@ class Recipe:
     ema: float = 0.998
     start: str | None = None
     teacher_weight: float = 0.0
+    freeze: int = 0
     augment: Augment = field(default_factory=Augment)
 
     @property
@@ -200,7 +202,7 @@ def evaluate(path: Path, data: Path, split: str, engine: str | None = None) -> E
 
     probe, gallery, protocol = _splits(data, split)
     with PersonReidentifier.load(path, engine=engine) as model:
-        ran = f"{model.engine.name} {model.engine.version}"
+        ran = model.engine
         probes = model.embed(probe.paths)
         items = probes if gallery is probe else model.embed(gallery.paths)
     ranking = metrics.rank(probes @ items.T, probe.identities, gallery.identities, probe.cameras, gallery.cameras)
