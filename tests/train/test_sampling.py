@@ -25,7 +25,9 @@ def test_triplets_pair_an_identity_with_itself_and_with_another() -> None:
         assert (LABELS[anchor] != LABELS[negative]).all()
 
 
-@pytest.mark.parametrize("make", [lambda s, e: identity_batches(LABELS, 4, 3, s, e), lambda s, e: triplet_batches(LABELS, 5, s, e)])
+@pytest.mark.parametrize(
+    "make", [lambda s, e: identity_batches(LABELS, 4, 3, s, e), lambda s, e: triplet_batches(LABELS, 5, s, e)]
+)
 def test_epochs_differ_and_can_be_made_again(make) -> None:
     first, again, later = make(0, 0), make(0, 0), make(0, 1)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))

@@ -288,8 +288,10 @@ def _count(spectrum: np.ndarray, variance: float) -> int | None:
     return int(reached[0]) + 1 if len(reached) else None
 
 
-def _float32(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    return tuple(np.ascontiguousarray(array, dtype=np.float32) for array in arrays)
+def _float32(
+    mean: np.ndarray, components: np.ndarray, spectrum: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return mean.astype(np.float32), np.ascontiguousarray(components, np.float32), spectrum.astype(np.float32)
 
 
 def _pixels(images: np.ndarray, flip: bool) -> tuple[np.ndarray, tuple[int, int, int]]:

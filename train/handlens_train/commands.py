@@ -72,13 +72,16 @@ def facecheck(
 def evidence(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     data: Data = None,
-    against: Annotated[list[Path] | None, typer.Option(help="Further runs to compare with; may be repeated.")] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Further runs or artifacts to compare with; may be repeated.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="val, or test: look at it only when no choice is left to make.")] = "val",
 ) -> None:
     """Curves, CMC, t-SNE, triplets and the worst mistakes as pictures, into RUN/evidence."""
     from handlens_data import where
     from handlens_train.evidence import write_evidence
 
-    typer.echo(f"wrote {write_evidence(run, where.find(data), tuple(against or ()))}")
+    typer.echo(f"wrote {write_evidence(run, where.find(data), against or (), split=split)}")
 
 
 def _run(train: Callable[..., str], recipe: str, data: Path | None, out: Path, epochs: int, **options: Any) -> None:

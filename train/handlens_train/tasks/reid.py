@@ -85,9 +85,9 @@ RECIPES: dict[str, Recipe] = {
     "mobile-scratch": Recipe("mobile", {"width": 0.5, "head": 256}, epochs=80, learning_rate=1e-3),
     "vgg-triplet": Recipe("vgg", {"head": 32}, colour="GREY", **_EARLY),
     "dcnn-triplet": Recipe("dcnn", {"head": 300}, **_EARLY),
-    "pca90": Recipe("none", {"variance": 0.90}, loss="pca", **_FITTED),
-    "pca95": Recipe("none", {"variance": 0.95}, loss="pca", **_FITTED),
-    "pca99": Recipe("none", {"variance": 0.99}, loss="pca", **_FITTED),
+    "pca90": Recipe("none", {"variance": 0.90, "whiten": 0.5}, colour="GREY", loss="pca", **_FITTED),
+    "pca95": Recipe("none", {"variance": 0.95, "whiten": 0.5}, colour="GREY", loss="pca", **_FITTED),
+    "pca99": Recipe("none", {"variance": 0.99, "whiten": 0.5}, colour="GREY", loss="pca", **_FITTED),
     "lda": Recipe("none", {}, loss="lda", **_FITTED),
 }
 
