@@ -1,6 +1,7 @@
-"""Crops of people from the free photographs that scikit-image ships: something to try a re-ID artifact on without data.
+"""Crops of people from free photographs that two packages ship: something to try a re-ID artifact on without data.
 
-`astronaut` is Eileen Collins (NASA, public domain), `cameraman` the photograph by Lav Varshney (CC0). Each person is
+`astronaut` is Eileen Collins (NASA, public domain; scikit-image), `admiral` Grace Hopper (US Navy, public domain;
+matplotlib). Both are in colour, which a re-ID model needs. Each person is
 shown in three views: a crop, and two that a second camera might have made of it (moved, mirrored, darker; nearer,
 paler, a little blurred). Views of one photograph are far easier to match than two cameras are: they show that a model
 runs and how its scores spread, not how good it is.
@@ -16,8 +17,9 @@ import numpy as np
 
 from handlens.errors import HandlensError, InputError, MissingExtra
 from handlens.files import write_bytes
+from handlens.image import load_image
 
-PEOPLE = ("astronaut", "cameraman")
+PEOPLE = ("astronaut", "admiral")
 VIEWS = ("a", "b", "c")
 
 
@@ -40,20 +42,22 @@ _VIEWS = {
     "c": _View(dx=-0.05, dy=0.03, grow=0.88, gain=0.9, lift=20.0, blur=1.2),
 }
 # Person boxes in pixels of the photographs, (x1, y1, x2, y2).
-_BOXES = {"astronaut": (85, 10, 325, 490), "cameraman": (40, 50, 270, 510)}
+_BOXES = {"astronaut": (85, 10, 325, 490), "admiral": (130, 40, 400, 580)}
 
 
 def people() -> dict[str, np.ndarray]:
     """Each view by name, such as "astronaut-a": RGB uint8 (H, W, 3), about twice as high as wide.
 
     Raises:
-        MissingExtra: scikit-image is not installed.
+        MissingExtra: scikit-image or matplotlib is not installed.
     """
     try:
+        import matplotlib
         from skimage import data
     except ImportError as error:
-        raise MissingExtra("scikit-image", "train") from error
-    photographs = {"astronaut": data.astronaut(), "cameraman": np.stack([data.camera()] * 3, axis=-1)}
+        raise MissingExtra(error.name or "scikit-image", "train") from error
+    admiral = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    photographs = {"astronaut": data.astronaut(), "admiral": load_image(admiral)}
     return {
         f"{person}-{view}": _render(photographs[person], _BOXES[person], _VIEWS[view])
         for person in PEOPLE
@@ -83,7 +87,7 @@ def write(folder: Path) -> list[Path]:
 
     Raises:
         InputError: `folder` is a file.
-        MissingExtra: scikit-image is not installed.
+        MissingExtra: scikit-image or matplotlib is not installed.
     """
     import cv2
 

@@ -149,7 +149,7 @@ def test_the_version_is_shown() -> None:
         (HandlensError("a\nb   c"), 2, "a b c"),
         (GateFailed("int8 lost 2.1 points"), 3, "int8 lost 2.1 points"),
         (ModuleNotFoundError("no", name="tf2onnx"), 2, "pip install 'handlens[export]'"),
-        (PermissionError(13, "Permission denied", "/root/x"), 2, "/root/x: Permission denied"),
+        (PermissionError(13, "Permission denied", "/nowhere/x"), 2, "/nowhere/x: Permission denied"),
     ],
 )
 def test_errors_become_one_line_and_their_exit_code(

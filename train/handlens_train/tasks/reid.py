@@ -28,10 +28,10 @@ CURVE = 50
 class Recipe:
     """One way to train a re-ID network; everything that decides the weights, but for data and seed.
 
-    loss: "identity" (label-smoothed softmax on the BNNeck + batch-hard triplet, P x K batches), "siamese" (random triplets,
-    margin loss on normalised embeddings), or "pca" and "lda" (fitted, not trained). teacher_weight: of the distillation
-    term when a teacher is given. freeze: the stem and so many blocks keep the weights they start with. options: of the
-    trunk, or of the baseline's fit.
+    loss: "identity" (label-smoothed softmax on the BNNeck + batch-hard triplet, P x K batches), "siamese" (random
+    triplets, margin loss on normalised embeddings), or "pca" and "lda" (fitted, not trained). teacher_weight: of the
+    distillation term when a teacher is given. freeze: the stem and so many blocks keep the weights they start with.
+    options: of the trunk, or of the baseline's fit.
     """
 
     trunk: str
@@ -75,13 +75,18 @@ class Recipe:
 
 
 _EARLY = {"loss": "siamese", "height": 64, "width": 32, "margin": 0.2, "weight_decay": 1e-4, "ema": 0.99}
-_EARLY |= {"epochs": 60, "learning_rate": 1e-3, "identities": 21, "images": 3}
-_LADDER = {"start": "efficientnet-lite0", "teacher_weight": 4.0}
+_EARLY |= {"epochs": 12, "learning_rate": 1e-3, "identities": 21, "images": 3}
+# The ladder is tuned in turn (docs/training-reid.md): reid-start from ImageNet at 128x64, reid-large from reid-start at
+# 160x80 with gentler augmentation, then the smaller two from reid-large, which also teaches them.
+_START = {"start": "efficientnet-lite0"}
+_GENTLE = Augment(flip=0.5, shift=8, rotate=3.0, colour=0.12, erase=0.35)
+_LADDER = _START | {"height": 160, "width": 80, "freeze": 3, "warmup_epochs": 1.0, "augment": _GENTLE}
 _FITTED = {"height": 64, "width": 32, "epochs": 0}
 RECIPES: dict[str, Recipe] = {
-    "reid-large": Recipe("lite0", {"blocks": 12, "head": 256}, **_LADDER),
-    "reid-base": Recipe("lite0", {"blocks": 11, "head": 256}, **_LADDER),
-    "reid-small": Recipe("lite0", {"blocks": 8, "head": 256}, **_LADDER),
+    "reid-start": Recipe("lite0", {"blocks": 12, "head": 256}, **_START),
+    "reid-large": Recipe("lite0", {"blocks": 12, "head": 256}, epochs=15, learning_rate=2e-4, **_LADDER),
+    "reid-base": Recipe("lite0", {"blocks": 11, "head": 256}, epochs=10, teacher_weight=8.0, **_LADDER),
+    "reid-small": Recipe("lite0", {"blocks": 8, "head": 256}, epochs=20, teacher_weight=8.0, **_LADDER),
     "mobile-scratch": Recipe("mobile", {"width": 0.5, "head": 256}, epochs=80, learning_rate=1e-3),
     "vgg-triplet": Recipe("vgg", {"head": 32}, colour="GREY", **_EARLY),
     "dcnn-triplet": Recipe("dcnn", {"head": 300}, **_EARLY),
