@@ -87,7 +87,13 @@ def fit(
                 break
             epoch = state["epoch"]
             deadline = Deadline(start + limit - state["seconds"])
-            history = model.fit(batches(epoch), epochs=1, verbose=0, callbacks=[average, deadline, *callbacks()])
+            history = model.fit(
+                batches(epoch),
+                epochs=1,
+                shuffle=False,  # Keras would draw another order of batches from state that a resumed run has lost.
+                verbose=0,
+                callbacks=[average, deadline, *callbacks()],
+            )
             sync(model)
             scores = {key: float(values[-1]) for key, values in history.history.items()}
             scores["learning_rate"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))

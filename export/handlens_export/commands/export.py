@@ -54,9 +54,7 @@ def export(
         out,
         keep=run / "export",
         max_drop=max_drop,
-        options=Options(
-            calibration_images=calibration_images, seed=seed, max_minutes=max_minutes, steps=steps
-        ),
+        options=Options(calibration_images=calibration_images, seed=seed, max_minutes=max_minutes, steps=steps),
         say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
     )
     summary.show(outcome)

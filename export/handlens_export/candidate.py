@@ -1,0 +1,183 @@
+"""From a prepared network to the bytes of a model and everything its manifest says, before it is measured."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from handlens.artifact import write_artifact
+from handlens.engine import Engine, TensorInfo, open_model
+from handlens.errors import EngineWrong
+from handlens.golden import record_goldens
+from handlens.manifest import Calibration, Compression, InputSpec, Manifest, OutputSpec, Parity
+from handlens_export import convert, graph, onnx, parity, quiet, ranges, tflite_file, tolerance
+from handlens_export.prepare import Prepared, Workshop
+from handlens_export.recipes import Format, Recipe
+
+CHECKED = 16  # images for parity
+# How far from its simulation an int8 file may be: the mean cosine of the outputs.
+_SIMULATED = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model in a format, and its manifest without metrics."""
+
+    model: bytes
+    kind: Format
+    manifest: Manifest
+
+
+def make(shop: Workshop, recipe: Recipe, kind: Format) -> Candidate:
+    """Converts and checks a recipe's network.
+
+    Raises:
+        EngineWrong: the file disagrees with the Keras model, or is not what the recipe says (floats left in it, fewer
+            zeros than asked for).
+    """
+    prepared = shop.prepare(recipe)
+    model = _to_tflite(shop, recipe, prepared) if kind == "tflite" else _to_onnx(shop, recipe, prepared)
+    engine = _open(model, kind)
+    try:
+        note = prepared.note
+        measured = _parity(shop, recipe, engine)
+        if recipe.arithmetic == "int8":
+            note = "; ".join(part for part in (note, _against_simulation(shop, prepared, engine)) if part)
+        manifest = _manifest(shop, recipe, kind, prepared, engine, model)
+    finally:
+        engine.close()
+    manifest = replace(manifest, parity=measured, compression=replace(manifest.compression, notes=note))
+    return Candidate(model, kind, manifest)
+
+
+def write(candidate: Candidate, path: str) -> None:
+    """Records goldens on the engine the artifact is meant for, and writes it."""
+    engine = _open(candidate.model, candidate.kind)
+    try:
+        goldens = record_goldens(engine, candidate.manifest.input)
+    finally:
+        engine.close()
+    write_artifact(path, candidate.model, candidate.kind, candidate.manifest, goldens)
+
+
+def _open(model: bytes, kind: Format) -> Engine:
+    with quiet.stderr_silenced():  # LiteRT announces its delegate there.
+        return open_model(model, kind)
+
+
+def _to_tflite(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
+    if recipe.arithmetic != "int8":
+        network = graph.build(prepared.graph) if recipe.sparsity else shop.source.model
+        return convert.to_tflite(network, recipe.arithmetic)
+    simulated = graph.build(ranges.with_fake_quant(prepared.graph, prepared.ranges))
+    model = convert.to_tflite(simulated, "fake-quantized")
+    floats = tflite_file.float_operators(model)
+    if floats:
+        raise EngineWrong(
+            f"recipe {recipe.name}: the converter left float operators in the file: {', '.join(floats[:5])}; "
+            "use float16 or dynamic for this network, or give its layers an int8 form in ranges.py"
+        )
+    return model
+
+
+def _to_onnx(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
+    model = onnx.to_onnx(graph.build(prepared.graph))
+    return onnx.quantize(model, shop.calibration_batch) if recipe.arithmetic == "int8" else model
+
+
+def _parity(shop: Workshop, recipe: Recipe, engine: Engine) -> Parity | None:
+    if recipe.arithmetic != "float32" or recipe.sparsity:
+        return None
+    return parity.measure(engine, shop.source.model, shop.calibration_batch[:CHECKED])
+
+
+def _against_simulation(shop: Workshop, prepared: Prepared, engine: Engine) -> str:
+    """How far the file's outputs are from those of the network with quantization simulated in Keras."""
+    batch = shop.calibration_batch[:CHECKED]
+    simulated = parity.expected(graph.build(ranges.with_fake_quant(prepared.graph, prepared.ranges)), batch)
+    (name,) = (tensor.name for tensor in engine.inputs)
+    answers = [engine.run({name: image[None]}) for image in batch]
+    lowest = 1.0
+    for output, wanted in simulated.items():
+        got = np.concatenate([answer[output] for answer in answers])
+        lowest = min(lowest, _cosine(got, wanted))
+        if lowest < _SIMULATED:
+            raise EngineWrong(
+                f"output {output} of the int8 model has cosine {lowest:.4f} with its simulation in Keras; expected at "
+                f"least {_SIMULATED}: the conversion went wrong"
+            )
+    return f"cosine of its outputs with the simulation in Keras {lowest:.5f}"
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = (x.reshape(len(x), -1).astype(np.float64) for x in (a, b))
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return float(np.mean((a * b).sum(axis=1) / np.maximum(norms, 1e-12)))
+
+
+def _manifest(
+    shop: Workshop, recipe: Recipe, kind: Format, prepared: Prepared, engine: Engine, model: bytes
+) -> Manifest:
+    source = shop.source
+    (tensor,) = engine.inputs
+    found = {info.name: info for info in engine.outputs}
+    image = _input(source.input, tensor)
+    outputs = {spec.name: _output(spec, found[spec.name]) for spec in source.outputs}
+    steps = onnx.output_scales(model) if kind == "onnx" else {}
+    steps |= {name: output.quant_scale for name, output in outputs.items() if output.quant_scale}
+    tolerances = tolerance.measured(model, kind, recipe.arithmetic, image, outputs, steps)
+    return Manifest(
+        task=source.task,
+        name=source.name,
+        version=source.version,
+        input=image,
+        outputs=tuple(replace(output, tolerance=tolerances[name]) for name, output in outputs.items()),
+        labels=source.labels,
+        decoding=source.decoding,
+        compression=Compression(
+            recipe=recipe.name,
+            format=kind,
+            weights=recipe.weights,
+            activations=recipe.activations,
+            parameters=prepared.graph.parameters(),
+            sparsity=_sparsity(recipe, kind, model),
+            calibration=_calibration(prepared.calibration, kind, model),
+        ),
+        provenance=source.provenance,
+    )
+
+
+def _calibration(record: Calibration | None, kind: Format, model: bytes) -> Calibration | None:
+    """The record of a file; ONNX Runtime measures ranges of its own on the same images."""
+    if record is None or kind == "tflite":
+        return record
+    return replace(record, ranges_sha256=ranges.ranges_sha256(onnx.activation_ranges(model)))
+
+
+def _sparsity(recipe: Recipe, kind: Format, model: bytes) -> float:
+    zeros = tflite_file.sparsity(model) if kind == "tflite" else onnx.sparsity(model)
+    if zeros < recipe.sparsity:
+        raise EngineWrong(
+            f"recipe {recipe.name}: {zeros:.4f} of the prunable weights in the file are zero; "
+            f"asked for {recipe.sparsity}"
+        )
+    return zeros
+
+
+def _input(spec: InputSpec, tensor: TensorInfo) -> InputSpec:
+    return replace(
+        spec,
+        name=tensor.name,
+        dtype=tensor.dtype,
+        quant_scale=tensor.quant_scale,
+        quant_zero_point=tensor.quant_zero_point,
+    )
+
+
+def _output(spec: OutputSpec, tensor: TensorInfo) -> OutputSpec:
+    return replace(
+        spec,
+        shape=tensor.shape,
+        dtype=tensor.dtype,
+        quant_scale=tensor.quant_scale,
+        quant_zero_point=tensor.quant_zero_point,
+    )

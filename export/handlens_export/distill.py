@@ -1,0 +1,214 @@
+"""Fine-tuning a compressed network towards its float parent's outputs; no labels, so it is the same for every task.
+
+An embedding is matched by cosine (Hinton et al. 2015 in spirit: the parent is the teacher), any other output by its
+squared error over the parent's variance. Works on every Keras 3 backend, through compile and fit.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from handlens.manifest import InputSpec
+from handlens_export.progress import Bar
+
+PACE = 10  # batches between two changes of learning rate or masks: each costs JAX a copy of its state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long and how hard to fine-tune.
+
+    Attributes:
+        steps: batches at most.
+        rate: peak learning rate of Adam; a short warm-up, then a cosine to zero.
+        batch: images a batch.
+        max_minutes: stop then; the schedules run by the clock when that comes first.
+        seed: of batches and augmentation.
+        rounds: equal parts of the whole, to look at the network in between.
+    """
+
+    steps: int
+    rate: float
+    batch: int = 32
+    max_minutes: float = 10.0
+    seed: int = 0
+    rounds: int = 1
+
+
+class Distiller(keras.Model):
+    """Trains `student` to answer as `teacher` does; both map an image batch to a dict of outputs."""
+
+    def __init__(self, student: Any, teacher: Any, embeddings: Sequence[str]) -> None:
+        """Keeps both; the teacher is frozen."""
+        super().__init__(name="distiller")
+        teacher.trainable = False
+        self.student, self.teacher, self.embeddings = student, teacher, tuple(embeddings)
+
+    def call(self, image: Any, training: bool = False) -> Any:
+        """The student's outputs."""
+        return self.student(image, training=training)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """How far the student's outputs are from the teacher's: the sum over outputs, each about 0..1."""
+        total = 0.0
+        for name, wanted in self.teacher(x, training=False).items():
+            total = total + _distance(ops.stop_gradient(wanted), y_pred[name], name in self.embeddings)
+        return total
+
+
+class Batches(keras.utils.PyDataset):
+    """Endless variety from a fixed set of images: flipped, shifted, brighter or darker, erased; one seed, one order."""
+
+    def __init__(self, images: Sequence[np.ndarray], spec: InputSpec, plan: Plan, steps: int) -> None:
+        """Takes prepared uint8 images (H, W, C); yields (batch, H, W, C) float32, scaled."""
+        super().__init__()
+        self.images, self.spec, self.plan, self.steps = images, spec, plan, steps
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self.steps
+
+    def on_epoch_end(self) -> None:
+        """Other images and augmentations in the next epoch."""
+        self.epoch += 1
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray]:
+        """One batch, decided by seed, epoch and index alone."""
+        random = np.random.default_rng((self.plan.seed, self.epoch, index))
+        picks = random.integers(0, len(self.images), self.plan.batch)
+        return (scaled([_augmented(self.images[i], random) for i in picks], self.spec),)
+
+
+def scaled(images: Sequence[np.ndarray], spec: InputSpec) -> np.ndarray:
+    """Prepared uint8 images as the network takes them: (N, H, W, C) float32 = pixel * scale + offset."""
+    batch = np.stack([image.reshape(spec.height, spec.width, spec.channels) for image in images]).astype(np.float32)
+    return batch * np.asarray(spec.scale, np.float32) + np.asarray(spec.offset, np.float32)
+
+
+def fine_tune(
+    student: Any,
+    teacher: Any,
+    images: Sequence[np.ndarray],
+    spec: InputSpec,
+    plan: Plan,
+    *,
+    embeddings: Sequence[str],
+    label: str,
+    on_pace: Callable[[float], None] = lambda progress: None,
+    on_round: Callable[[], None] = lambda: None,
+) -> float:
+    """Trains the student's weights in place.
+
+    Args:
+        student: Keras model; image to a dict of outputs.
+        teacher: the same, with the outputs to reach; frozen from here on.
+        images: prepared uint8 training images.
+        spec: of the input.
+        plan: steps, learning rate, time limit.
+        embeddings: the outputs to match by cosine.
+        label: for the progress line.
+        on_pace: called every few batches with the progress, 0..1, while no batch is running; it may assign weights.
+        on_round: called after each round of the plan; it may read weights.
+
+    Returns:
+        The mean loss of the last round.
+    """
+    distiller = Distiller(student, teacher, embeddings)
+    # Weight decay or momentum would move masked weights or outlive a mask, so plain Adam it is.
+    distiller.compile(optimizer=keras.optimizers.Adam(plan.rate, clipnorm=1.0))
+    steps = max(1, plan.steps // plan.rounds)
+    batches = Batches(images, spec, plan, steps)
+    with Bar(label, steps * plan.rounds) as bar:
+        pacer = _Pacer(replace(plan, steps=steps * plan.rounds), on_pace, on_round, bar)
+        distiller.fit(batches, epochs=plan.rounds, shuffle=False, verbose=0, callbacks=[pacer])
+    return pacer.loss
+
+
+def distance(
+    student: Any,
+    teacher: Any,
+    images: Sequence[np.ndarray],
+    spec: InputSpec,
+    embeddings: Sequence[str],
+    batch: int = 32,
+) -> float:
+    """The loss of `fine_tune` over whole images, nothing augmented and nothing trained."""
+    total, count = 0.0, 0
+    for start in range(0, len(images) - len(images) % batch or len(images), batch):
+        x = scaled(images[start : start + batch], spec)
+        wanted, got = teacher.predict_on_batch(x), student.predict_on_batch(x)
+        loss = sum(
+            _distance(ops.convert_to_tensor(wanted[k]), ops.convert_to_tensor(got[k]), k in embeddings) for k in wanted
+        )
+        total, count = total + float(ops.convert_to_numpy(loss)) * len(x), count + len(x)
+    return total / count
+
+
+class _Pacer(keras.callbacks.Callback):
+    """Learning rate, masks and the time limit, every `PACE` batches, by steps or by the clock, whichever is ahead."""
+
+    def __init__(self, plan: Plan, on_pace: Callable[[float], None], on_round: Callable[[], None], bar: Bar) -> None:
+        super().__init__()
+        self.plan, self.on_pace, self.on_round, self.bar = plan, on_pace, on_round, bar
+        self.began = time.monotonic()
+        self.done = 0
+        self.loss = math.nan
+
+    def progress(self) -> float:
+        elapsed = (time.monotonic() - self.began) / (60 * self.plan.max_minutes)
+        return min(1.0, max(self.done / self.plan.steps, elapsed))
+
+    def sync(self) -> None:
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()  # JAX trains a copy of the state: without this, nothing is seen or changed.
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self.done % PACE:
+            return
+        progress = self.progress()
+        self.sync()
+        warm = min(1.0, (self.done + 1) / min(50, max(1, self.plan.steps // 10)))
+        self.model.optimizer.learning_rate = self.plan.rate * warm * 0.5 * (1 + math.cos(math.pi * progress))
+        self.on_pace(progress)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.done += 1
+        self.loss = float((logs or {}).get("loss", math.nan))
+        self.bar.update(self.done, loss=self.loss)
+        if self.progress() >= 1.0:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.sync()
+        self.on_round()
+
+
+def _distance(wanted: Any, got: Any, embedding: bool) -> Any:
+    if embedding:
+        return 1.0 - ops.mean(ops.sum(ops.normalize(wanted, axis=-1) * ops.normalize(got, axis=-1), axis=-1))
+    return ops.mean(ops.square(got - wanted)) / (ops.var(wanted) + 1e-6)
+
+
+def _augmented(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    height, width = image.shape[:2]
+    if random.random() < 0.5:
+        image = image[:, ::-1]
+    reach_y, reach_x = max(1, height // 16), max(1, width // 16)
+    dy, dx = int(random.integers(-reach_y, reach_y + 1)), int(random.integers(-reach_x, reach_x + 1))
+    rows, columns = (np.clip(np.arange(n) + d, 0, n - 1) for n, d in ((height, dy), (width, dx)))
+    image = image[rows][:, columns]
+    image = np.clip(image * random.uniform(0.85, 1.15) + random.uniform(-10, 10), 0, 255).astype(np.uint8)
+    if random.random() < 0.2:
+        h, w = int(random.integers(1, height // 3 + 1)), int(random.integers(1, width // 2 + 1))
+        y, x = int(random.integers(0, height - h + 1)), int(random.integers(0, width - w + 1))
+        image[y : y + h, x : x + w] = random.integers(0, 256)
+    return image

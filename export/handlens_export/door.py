@@ -1,0 +1,136 @@
+"""The export door: every recipe and format of a run, each measured against float32 before it is let out.
+
+A candidate is written to a temporary folder, recorded with goldens, evaluated through the runtime on the engine it is
+meant for, paired with the float32 artifact of its format, gated, and only then renamed into place.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlens.artifact import Artifact, write_artifact
+from handlens.errors import GateFailed, OptionError
+from handlens_export import candidate
+from handlens_export.gate import Verdict, judge
+from handlens_export.prepare import Options, Workshop
+from handlens_export.recipes import RECIPES, Format, Recipe
+from handlens_export.record import record
+from handlens_export.store import Store
+from handlens_train.evaluation import Evaluation
+from handlens_train.exportable import Exportable
+
+SPLIT = "val"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An artifact that came through the door, its figures, and its verdict (None for float32 itself)."""
+
+    artifact: Artifact
+    evaluation: Evaluation
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an export did: artifacts written, and verdicts of those that were held back."""
+
+    written: tuple[Written, ...]
+    refused: tuple[Verdict, ...]
+
+    def require(self) -> None:
+        """Raises GateFailed, naming every artifact that was held back and by how much it lost, if there is one."""
+        if self.refused:
+            lines = "; ".join(verdict.sentence() for verdict in self.refused)
+            raise GateFailed(f"not written: {lines}. Raise --max-drop, or choose a gentler recipe")
+
+
+def export(
+    source: Exportable,
+    recipes: Sequence[Recipe],
+    formats: Sequence[Format],
+    out: Path,
+    *,
+    keep: Path,
+    max_drop: float = 1.0,
+    options: Options | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Outcome:
+    """Exports a run.
+
+    Args:
+        source: the run.
+        recipes: to apply; see `handlens_export.recipes`.
+        formats: to write; a recipe that has no such format is left out.
+        out: folder for the artifacts, NAME-RECIPE.FORMAT.
+        keep: folder for prepared networks, so that a killed export goes on where it was.
+        max_drop: points (hundredths) of the primary metric that an artifact may lose against float32.
+        options: of calibration and fine-tuning.
+        say: takes one line of progress at a time.
+
+    Returns:
+        What was written and what was held back; `Outcome.require` turns the latter into an error.
+
+    Raises:
+        OptionError: no recipe can be written in any of the formats.
+        EngineWrong: a conversion went wrong.
+    """
+    pairs = [(recipe, kind) for kind in formats for recipe in _float_first(recipes) if kind in recipe.formats]
+    if not pairs:
+        names = ", ".join(recipe.name for recipe in recipes)
+        raise OptionError(f"{names} cannot be written as {', '.join(formats)}; valid: a format that the recipe has")
+    for recipe in recipes:
+        for kind in formats:
+            if kind not in recipe.formats:
+                say(f"{recipe.name} is not written as .{kind}: it has only {', '.join(recipe.formats)}")
+    shop = Workshop(source, Store(keep), options or Options(), say)
+    written: list[Written] = []
+    refused: list[Verdict] = []
+    references: dict[Format, Evaluation] = {}
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as folder:
+        for recipe, kind in pairs:
+            if kind not in references and recipe.name != "float32":
+                _, references[kind] = _measured(shop, RECIPES["float32"], kind, Path(folder))
+            path, evaluation = _measured(shop, recipe, kind, Path(folder))
+            if recipe.name == "float32":
+                references[kind] = evaluation
+            verdict = None
+            if recipe.name != "float32":
+                verdict = judge(path.name, evaluation, references[kind], max_drop)
+                say(verdict.sentence())
+                if not verdict.passed:
+                    refused.append(verdict)
+                    path.unlink()
+                    if (out / path.name).exists():
+                        say(f"{out / path.name} is from an earlier export and was left as it is")
+                    continue
+            artifact = _place(path, out / path.name, evaluation, verdict)
+            say(f"wrote {artifact.path} ({artifact.size:,} bytes)")
+            written.append(Written(artifact, evaluation, verdict))
+    return Outcome(tuple(written), tuple(refused))
+
+
+def _float_first(recipes: Sequence[Recipe]) -> list[Recipe]:
+    return sorted(recipes, key=lambda recipe: recipe.name != "float32")
+
+
+def _measured(shop: Workshop, recipe: Recipe, kind: Format, folder: Path) -> tuple[Path, Evaluation]:
+    path = folder / f"{shop.source.name}-{recipe.name}.{kind}"
+    shop.say(f"{path.name}: {recipe.summary}")
+    candidate.write(candidate.make(shop, recipe, kind), str(path))
+    return path, shop.source.evaluate(path, SPLIT, None)
+
+
+def _place(path: Path, target: Path, evaluation: Evaluation, verdict: Verdict | None) -> Artifact:
+    """Records the figures in the artifact and moves it into place."""
+    if verdict is not None:
+        old = Artifact.open(path)
+        gate = json.dumps(verdict.to_dict(evaluation.dataset)).encode()
+        write_artifact(path, old.model, old.kind, old.manifest, old.goldens, old.extras | {"gate.json": gate})
+    record(path, evaluation)
+    os.replace(path, target)
+    return Artifact.open(target)

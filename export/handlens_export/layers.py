@@ -1,0 +1,120 @@
+"""Keras 3 layers that simulate compression in training: masked and fake-quantized convolutions, and activation ranges.
+
+They work on every backend. Quantizing a weight is straight-through (Bengio et al. 2013): rounded forwards, untouched
+backwards. Weights: symmetric int8 (-127..127) per output channel, scale max|w| / 127. Activations: int8, one range a
+tensor, a moving average while training (Jacob et al. 2018).
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+WEIGHT_LEVELS = 127
+_TINY = 1e-8
+
+
+def fake_quantize_kernel(kernel: Any, axes: tuple[int, ...]) -> Any:
+    """Rounds a kernel to int8 steps; the largest magnitude over `axes` sets the scale, as the converter does it."""
+    scale = ops.maximum(ops.max(ops.abs(kernel), axis=axes, keepdims=True), _TINY) / WEIGHT_LEVELS
+    return kernel + ops.stop_gradient(ops.round(kernel / scale) * scale - kernel)
+
+
+class CompressedConv2D(keras.layers.Conv2D):
+    """A linear Conv2D whose kernel is masked and perhaps fake-quantized per output channel.
+
+    Args:
+        quantize: also simulate an int8 kernel.
+    """
+
+    def __init__(self, *args: Any, quantize: bool = False, **kwargs: Any) -> None:
+        """Takes what a Conv2D takes."""
+        super().__init__(*args, **kwargs)
+        self.quantize = quantize
+
+    def build(self, input_shape: Any) -> None:
+        """Adds the mask behind the kernel and the bias."""
+        super().build(input_shape)
+        self.mask = self.add_weight(shape=self.kernel.shape, initializer="ones", trainable=False, name="mask")
+
+    def call(self, inputs: Any) -> Any:
+        """Convolves with the compressed kernel and adds the bias."""
+        kernel = _compressed(self, (0, 1, 2))
+        outputs = ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        return outputs + self.bias
+
+    def plain_kernel(self) -> np.ndarray:
+        """The masked kernel before quantization."""
+        return self.kernel.numpy() * self.mask.numpy()
+
+
+class CompressedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """A linear DepthwiseConv2D whose kernel is masked and perhaps fake-quantized per output channel.
+
+    Args:
+        quantize: also simulate an int8 kernel.
+    """
+
+    def __init__(self, *args: Any, quantize: bool = False, **kwargs: Any) -> None:
+        """Takes what a DepthwiseConv2D takes."""
+        super().__init__(*args, **kwargs)
+        self.quantize = quantize
+
+    def build(self, input_shape: Any) -> None:
+        """Adds the mask behind the kernel and the bias."""
+        super().build(input_shape)
+        self.mask = self.add_weight(shape=self.kernel.shape, initializer="ones", trainable=False, name="mask")
+
+    def call(self, inputs: Any) -> Any:
+        """Convolves with the compressed kernel and adds the bias."""
+        kernel = _compressed(self, (0, 1))
+        outputs = ops.depthwise_conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        return outputs + self.bias
+
+    def plain_kernel(self) -> np.ndarray:
+        """The masked kernel before quantization."""
+        return self.kernel.numpy() * self.mask.numpy()
+
+
+def _compressed(layer: Any, reduced: tuple[int, ...]) -> Any:
+    kernel = layer.kernel * layer.mask
+    return fake_quantize_kernel(kernel, reduced) if layer.quantize else kernel
+
+
+class FakeQuant(keras.layers.Layer):
+    """Rounds a tensor to the 256 steps of its range, which holds zero exactly.
+
+    Args:
+        low: lower end of the range, at most 0.
+        high: upper end, at least 0 and above `low`.
+        momentum: of the moving average of the batch's range in training; None keeps the range fixed.
+    """
+
+    def __init__(self, low: float, high: float, momentum: float | None = None, **kwargs: Any) -> None:
+        """Makes the layer; the range is stored as two weights that no gradient moves."""
+        super().__init__(**kwargs)
+        self.first = (low, high)
+        self.momentum = momentum
+
+    def build(self, input_shape: Any) -> None:
+        """Adds the two ends of the range."""
+        low, high = (keras.initializers.Constant(end) for end in self.first)
+        self.low = self.add_weight(shape=(), initializer=low, trainable=False, name="low")
+        self.high = self.add_weight(shape=(), initializer=high, trainable=False, name="high")
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Rounds; in training, moves the range first."""
+        if training and self.momentum is not None:
+            keep = self.momentum
+            self.low.assign(keep * self.low + (1 - keep) * ops.minimum(ops.min(x), 0.0))
+            self.high.assign(keep * self.high + (1 - keep) * ops.maximum(ops.max(x), 0.0))
+        return keras.quantizers.fake_quant_with_min_max_vars(x, self.low, self.high)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape."""
+        return input_shape
+
+    def range(self) -> tuple[float, float]:
+        """(low, high) as they are now."""
+        return float(self.low.numpy()), float(self.high.numpy())

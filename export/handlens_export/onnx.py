@@ -1,0 +1,171 @@
+"""From a Keras model to the bytes of a `.onnx`: float32 through tf2onnx, int8 as QDQ by ONNX Runtime's quantizer."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handlens.errors import MissingExtra
+from handlens_export import quiet
+from handlens_export.convert import endpoint
+
+OPSET = 17
+
+
+def to_onnx(model: Any) -> bytes:
+    """Converts a Keras model with one input and a dict of outputs.
+
+    Returns:
+        An ONNX model with a batch of 1 and the layout, input name and output names of the Keras model.
+
+    Raises:
+        MissingExtra: tf2onnx is not installed.
+    """
+    tf: Any = quiet.tensorflow()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import tf2onnx
+    except ImportError as error:
+        raise MissingExtra("tf2onnx", "export") from error
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    (image,) = model.inputs
+    signature = [tf.TensorSpec((1, *image.shape[1:]), tf.float32, name=image.name)]
+    with warnings.catch_warnings(), quiet.stderr_silenced():
+        warnings.simplefilter("ignore")
+        function = tf.function(endpoint(model), input_signature=signature)
+        proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    names = [tensor.name for tensor in proto.graph.output]
+    wanted = list(function.get_concrete_function().structured_outputs)
+    _rename(proto.graph, dict(zip(names, wanted, strict=True)))
+    _rename(proto.graph, {proto.graph.input[0].name: image.name})
+    proto.producer_name, proto.producer_version = "handlens", ""
+    return bytes(proto.SerializeToString())
+
+
+def quantize(model: bytes, images: np.ndarray) -> bytes:
+    """Quantizes to int8 as QDQ: weights per channel and symmetric, activations by the range over the images.
+
+    Args:
+        model: a float32 ONNX model with one input.
+        images: (N, H, W, C) float32, scaled as the network takes them.
+
+    Raises:
+        MissingExtra: onnxruntime is not installed.
+    """
+    try:
+        from onnxruntime import quantization
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+    except ImportError as error:
+        raise MissingExtra("onnxruntime", "export") from error
+
+    class Images(quantization.CalibrationDataReader):
+        def __init__(self) -> None:
+            self.feeds: Iterator[dict[str, np.ndarray]] = ({name: image[None]} for image in images)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(self.feeds, None)
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), _root_logger_quiet():
+        warnings.simplefilter("ignore")
+        source, ready, target = (Path(folder) / name for name in ("float.onnx", "ready.onnx", "int8.onnx"))
+        source.write_bytes(model)
+        name = _inputs(model)[0]
+        quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
+        quantization.quantize_static(
+            str(ready),
+            str(target),
+            Images(),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=quantization.QuantType.QInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+        return target.read_bytes()
+
+
+def sparsity(model: bytes) -> float:
+    """The fraction of prunable weights (of ungrouped convolutions and matrix products) stored as zero, 0..1."""
+    weights = list(prunable_weights(model))
+    total = sum(array.size for array in weights)
+    return sum(int((array == 0).sum()) for array in weights) / total if total else 0.0
+
+
+def prunable_weights(model: bytes) -> Iterator[np.ndarray]:
+    """The stored weights of every ungrouped convolution and matrix product, float32 or int8."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load_model_from_string(model).graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    # A quantized weight goes through a DequantizeLinear on its way.
+    source = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    for node in graph.node:
+        grouped = any(a.name == "group" and a.i != 1 for a in node.attribute)
+        if node.op_type in ("Conv", "Gemm", "MatMul") and not grouped:
+            name = source.get(node.input[1], node.input[1])
+            if name in stored:
+                yield numpy_helper.to_array(stored[name])
+
+
+def _inputs(model: bytes) -> Sequence[str]:
+    import onnx
+
+    return [tensor.name for tensor in onnx.load_model_from_string(model).graph.input]
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    for old, new in names.items():
+        if old == new:
+            continue
+        for tensor in (*graph.input, *graph.output, *graph.value_info):
+            if tensor.name == old:
+                tensor.name = new
+        for node in graph.node:
+            for field in (node.input, node.output):
+                field[:] = [new if name == old else name for name in field]
+
+
+class _root_logger_quiet:
+    """ONNX Runtime's quantizer advises through the root logger, on what `quantize` has already done."""
+
+    def __enter__(self) -> None:
+        self.level = logging.getLogger().level
+        logging.getLogger().setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().setLevel(self.level)
+
+
+def output_scales(model: bytes) -> dict[str, float]:
+    """The quantization step of each output that a DequantizeLinear makes, by output name."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load_model_from_string(model).graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    makers = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
+    return {
+        tensor.name: float(numpy_helper.to_array(stored[makers[tensor.name].input[1]]).max())
+        for tensor in graph.output
+        if tensor.name in makers
+    }
+
+
+def activation_ranges(model: bytes) -> dict[str, tuple[float, float]]:
+    """The ranges that calibration gave each quantized activation, by the name of the tensor."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load_model_from_string(model).graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    found = {}
+    for node in graph.node:
+        if node.op_type == "QuantizeLinear":
+            scale, zero = (numpy_helper.to_array(stored[name]).astype(float) for name in node.input[1:3])
+            found[node.input[0]] = (float((-128 - zero) * scale), float((127 - zero) * scale))
+    return found

@@ -1,0 +1,155 @@
+"""From a trained network to those the recipes ask for: pruned, calibrated, fine-tuned. Each made once and kept."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from handlens.files import write_text
+from handlens.manifest import Calibration, DataSource
+from handlens_export import compressed, fold, graph, prune, qat, ranges, store
+from handlens_export.distill import Plan, scaled
+from handlens_export.graph import Graph
+from handlens_export.ranges import Ranges
+from handlens_export.recipes import Recipe
+from handlens_train.exportable import Exportable
+
+POOL = 4096  # images at most to fine-tune on
+HELD_OUT = 256  # images at most, not fine-tuned on, to choose the best moment by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user decides beside the recipe.
+
+    Attributes:
+        calibration_images: to measure ranges on.
+        seed: of the draw of images and of fine-tuning.
+        max_minutes: for one fine-tuning.
+        steps: instead of the recipe's, where it fine-tunes at all.
+    """
+
+    calibration_images: int = 200
+    seed: int = 0
+    max_minutes: float = 10.0
+    steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A network ready for conversion; `ranges` is empty unless it becomes int8, `note` says what was done to it."""
+
+    graph: Graph
+    ranges: Ranges
+    calibration: Calibration | None
+    note: str
+
+
+class Workshop:
+    """Makes networks from one run; what two recipes share is made once."""
+
+    def __init__(self, source: Exportable, kept: store.Store, options: Options, say: Callable[[str], None]) -> None:
+        """Takes the run, where to keep finished work, and where to report to."""
+        self.source, self.kept, self.options, self.say = source, kept, options, say
+        self.embeddings = tuple(o.name for o in source.outputs if "embedding" in (o.name + o.meaning).lower())
+
+    @cached_property
+    def parent(self) -> Graph:
+        """The float network as inference layers, batch normalisation folded."""
+        return fold.for_inference(graph.trace(self.source.model, [output.name for output in self.source.outputs]))
+
+    @cached_property
+    def calibration(self) -> tuple[np.ndarray, DataSource]:
+        """uint8 (N, H, W, C) images from the training split, and their source."""
+        return self.source.training_images(self.options.calibration_images, self.options.seed)
+
+    @cached_property
+    def calibration_batch(self) -> np.ndarray:
+        """The calibration images as the network takes them, (N, H, W, C) float32."""
+        return scaled(self.calibration[0], self.source.input)
+
+    @cached_property
+    def tuning(self) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 images to fine-tune on, and others held out."""
+        images, _ = self.source.training_images(POOL + HELD_OUT, self.options.seed + 1)
+        held = min(HELD_OUT, len(images) // 4)
+        return images[held:], images[:held]
+
+    def prepare(self, recipe: Recipe) -> Prepared:
+        """The network of a recipe."""
+        if recipe.sparsity == 0 and recipe.arithmetic != "int8":
+            return Prepared(self.parent, {}, None, "")
+        network, notes = self.parent, []
+        if recipe.sparsity:
+            network, note = self._pruned(recipe)
+            notes.append(note)
+        if recipe.arithmetic != "int8":
+            return Prepared(network, {}, None, "; ".join(notes))
+        found = ranges.calibrate(network, self.calibration_batch, self.source.input)
+        if recipe.qat_steps:
+            network, found, note = self._quantization_aware(recipe, network, found)
+            notes.append(note)
+        # The file holds them as scales and the manifest as a hash; this is the table to look at.
+        table = json.dumps(found, indent=1) + "\n"
+        write_text(self.kept.folder / f"{self.source.name}-{recipe.name}.ranges.json", table)
+        return Prepared(network, found, self._calibration_record(found), "; ".join(notes))
+
+    def _pruned(self, recipe: Recipe) -> tuple[Graph, str]:
+        plan = self._plan(recipe.prune_steps, recipe.prune_rate)
+        facts = self._facts(self.parent, plan) | {"sparsity": recipe.sparsity, "block": recipe.block}
+        path = self.kept.path("pruned", facts)
+        kept = self.kept.load(path)
+        if kept is None:
+            self.say(f"pruning to {recipe.sparsity:.0%} of the weights zero, at most {plan.max_minutes:g} minutes")
+            images, spec = self.tuning[0], self.source.input
+            found = prune.prune(self.parent, images, spec, recipe.sparsity, plan, self.embeddings, recipe.block)
+            note = f"in runs of {recipe.block}; depthwise kernels are not pruned"
+            kept = store.Kept(store.weights_of(found), {}, note)
+            self.kept.save(path, kept)
+        else:
+            self.say(f"pruned network taken from {path.parent.name}/{path.name}")
+        network = self.parent.with_weights(kept.weights)
+        return network, f"{compressed.zero_fraction(network):.4f} of the prunable weights are zero; {kept.note}"
+
+    def _quantization_aware(self, recipe: Recipe, network: Graph, found: Ranges) -> tuple[Graph, Ranges, str]:
+        plan = self._plan(recipe.qat_steps, recipe.qat_rate)
+        facts = self._facts(network, plan) | {"ranges": ranges.ranges_sha256(found)}
+        path = self.kept.path("qat", facts)
+        kept = self.kept.load(path)
+        if kept is None:
+            self.say(f"quantization-aware training, at most {plan.max_minutes:g} minutes")
+            images, held_out = self.tuning
+            trained, trained_ranges, note = qat.quantization_aware(
+                network, self.parent, found, images, held_out, self.source.input, plan, self.embeddings
+            )
+            kept = store.Kept(store.weights_of(trained), trained_ranges, f"QAT: {note}")
+            self.kept.save(path, kept)
+        else:
+            self.say(f"quantization-aware network taken from {path.parent.name}/{path.name}")
+        return network.with_weights(kept.weights), kept.ranges, kept.note
+
+    def _plan(self, steps: int, rate: float) -> Plan:
+        given = self.options.steps
+        return Plan(
+            steps=steps if given is None else min(steps, given),
+            rate=rate,
+            max_minutes=self.options.max_minutes,
+            seed=self.options.seed,
+        )
+
+    def _facts(self, network: Graph, plan: Plan) -> dict[str, object]:
+        images = ranges.images_sha256(self.tuning[0])
+        return {"network": store.graph_sha256(network), "images": images, **asdict(plan)}
+
+    def _calibration_record(self, found: Ranges) -> Calibration:
+        images, source = self.calibration
+        return Calibration(
+            dataset=source.name,
+            split=source.split,
+            count=len(images),
+            seed=self.options.seed,
+            images_sha256=ranges.images_sha256(images),
+            ranges_sha256=ranges.ranges_sha256(found),
+        )

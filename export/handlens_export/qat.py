@@ -1,0 +1,70 @@
+"""Quantization-aware training in native Keras 3: int8 is simulated in the forward pass while the network is fine-tuned.
+
+It starts from post-training quantization (batch norm folded, calibrated ranges), learns by distillation from the float
+parent, and ends no further from the parent on held-out training images than it began: else the beginning is returned.
+What is simulated is what the converter writes: the trained ranges become the file's scales, which a test holds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from handlens.manifest import InputSpec
+from handlens_export.compressed import plain_weights, prunable, trainable
+from handlens_export.distill import Plan, distance, fine_tune
+from handlens_export.graph import Graph, build
+from handlens_export.ranges import Ranges, trained_ranges, with_fake_quant
+
+MOMENTUM = 0.99
+ROUNDS = 4  # looks at the held-out images
+
+
+def quantization_aware(
+    graph: Graph,
+    teacher: Graph,
+    ranges: Mapping[str, tuple[float, float]],
+    images: Sequence[np.ndarray],
+    held_out: Sequence[np.ndarray],
+    spec: InputSpec,
+    plan: Plan,
+    embeddings: Sequence[str],
+) -> tuple[Graph, Ranges, str]:
+    """Fine-tunes weights and ranges for int8.
+
+    Args:
+        graph: the network to quantize, as `for_inference` gives it; weights that are zero stay zero if it was pruned.
+        teacher: the float parent.
+        ranges: calibrated, to start from.
+        images: prepared uint8 training images.
+        held_out: others, to choose the best moment by.
+        spec: of the input.
+        plan: of the fine-tuning.
+        embeddings: the outputs to match by cosine.
+
+    Returns:
+        The network with its new float weights, its ranges, and a sentence on what was gained.
+    """
+    masks = {name: (kernel != 0).astype(np.float32) for name, kernel in prunable(graph).items()}
+    student = trainable(with_fake_quant(graph, ranges, MOMENTUM), masks, quantize=True, name="quantized")
+    parent = build(teacher, name="parent")
+    first = best = distance(student, parent, held_out, spec, embeddings)
+    found: tuple[Graph, Ranges] = graph, dict(ranges)
+
+    def look() -> None:
+        nonlocal best, found
+        reached = distance(student, parent, held_out, spec, embeddings)
+        if reached < best:
+            best, found = reached, (graph.with_weights(plain_weights(student)), trained_ranges(student))
+
+    fine_tune(
+        student,
+        parent,
+        images,
+        spec,
+        replace(plan, rounds=ROUNDS),
+        embeddings=embeddings,
+        label="quantization-aware training",
+        on_round=look,
+    )
+    return *found, f"distance to the float parent on held-out training images {first:.5f} before, {best:.5f} after"

@@ -1,0 +1,36 @@
+"""`handlens export` refuses bad input by name, with exit code 2, before anything heavy is loaded."""
+
+from pathlib import Path
+
+from typer import Typer
+from typer.testing import CliRunner
+
+from handlens.errors import HandlensError, OptionError, RunError
+from handlens_export.commands.export import export
+
+
+def run(*arguments: str) -> HandlensError:
+    app = Typer()
+    app.command()(export)
+    result = CliRunner().invoke(app, list(arguments))
+    assert isinstance(result.exception, HandlensError), result.output
+    assert result.exception.exit_code == 2
+    return result.exception
+
+
+def test_an_unknown_recipe(tmp_path: Path) -> None:
+    error = run(str(tmp_path), "--recipe", "int4")
+    assert isinstance(error, OptionError) and "'int4'" in str(error) and "qat-int8" in str(error)
+
+
+def test_an_unknown_format(tmp_path: Path) -> None:
+    assert "valid: tflite, onnx" in str(run(str(tmp_path), "--format", "mlmodel"))
+
+
+def test_a_folder_that_is_no_run_and_a_run_half_written(tmp_path: Path) -> None:
+    assert isinstance(run(str(tmp_path)), RunError)
+    (tmp_path / "run.json").write_text(
+        '{"task": "reid", "recipe": "x", "config": {}, "seed": 0, "status": "interrupted"}'
+    )
+    error = run(str(tmp_path))
+    assert isinstance(error, RunError) and "half-written" in str(error)

@@ -1,0 +1,66 @@
+"""Golden tolerances: wide enough for other right kernels, far too narrow for a wrong engine."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handlens.engine import open_model
+from handlens.golden import GENERATORS, generate
+from handlens.image import to_tensor
+from handlens.manifest import InputSpec, OutputSpec, Tolerance
+
+
+@pytest.fixture(scope="module")
+def int8(keras_tf: Any, tiny: Any, batch: np.ndarray) -> tuple[bytes, InputSpec, OutputSpec]:
+    from handlens_export import convert, fold, graph, ranges
+
+    spec = InputSpec(name="image", height=32, width=16, channels=3, scale=(1 / 128,) * 3, offset=(-127 / 128,) * 3)
+    network = fold.for_inference(graph.trace(tiny, []))
+    found = ranges.calibrate(network, batch[:32], spec)
+    model = convert.to_tflite(graph.build(ranges.with_fake_quant(network, found)), "fake-quantized")
+    engine = open_model(model, "tflite")
+    (image,), (output,) = engine.inputs, engine.outputs
+    spec = InputSpec(
+        **{name: getattr(spec, name) for name in ("name", "height", "width", "channels", "scale", "offset")},
+        dtype="int8",
+        quant_scale=image.quant_scale,
+        quant_zero_point=image.quant_zero_point,
+    )
+    described = OutputSpec(
+        name="embedding",
+        meaning="embedding",
+        shape=output.shape,
+        dtype="int8",
+        quant_scale=output.quant_scale,
+        quant_zero_point=output.quant_zero_point,
+        tolerance=Tolerance(absolute=0, relative=0),
+    )
+    return model, spec, described
+
+
+def test_it_lies_between_the_noise_of_kernels_and_the_spread_of_answers(int8: Any) -> None:
+    from handlens_export import tolerance
+
+    model, spec, output = int8
+    scale = output.quant_scale
+    found = tolerance.measured(model, "tflite", "int8", spec, {"embedding": output}, {"embedding": scale})
+    allowed = found["embedding"].absolute
+    engine = open_model(model, "tflite")
+    answers = [engine.run({"image": to_tensor(generate(g, 9, 32, 16, 3), spec)})["embedding"] for g in GENERATORS]
+    assert 4 * scale <= allowed < 0.25 * np.ptp(answers, axis=0).max()
+
+
+def test_engines_that_differ_more_are_allowed_more(int8: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from handlens_export import tolerance
+
+    model, spec, output = int8
+    real = tolerance._litert
+
+    def shifted(model: bytes, reference: bool) -> Any:
+        run = real(model, reference)
+        return lambda name, x: {k: v.astype(np.int16) + 20 * reference for k, v in run(name, x).items()}
+
+    monkeypatch.setattr(tolerance, "_litert", shifted)
+    found = tolerance.measured(model, "tflite", "int8", spec, {"embedding": output}, {"embedding": output.quant_scale})
+    assert found["embedding"].absolute >= 2 * 15 * output.quant_scale
