@@ -88,4 +88,4 @@ def test_the_same_recipe_trains_under_jax(market: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip().endswith("complete")
     info = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert info["backend"] == "jax" and info["best"]["rank1"] is not None
+    assert info["backend"] == "jax" and info["best"]["mAP"] is not None

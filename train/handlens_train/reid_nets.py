@@ -23,7 +23,7 @@ def trunk_mobile(x: Any, width: float, head: int) -> Any:
 
 def trunk_vgg(x: Any, head: int) -> Any:
     """The early reports' grey network: three VGG blocks and a dense embedding."""
-    x = backbones.vgg_blocks(keras, x, (32, 64, 128))
+    x = backbones.vgg_blocks(keras, x, (16, 32, 64))
     x = keras.layers.Flatten(name="flatten")(x)
     return keras.layers.Dense(head, name="feature")(x)
 
