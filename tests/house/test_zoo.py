@@ -48,7 +48,7 @@ def test_views_of_one_person_are_more_alike_than_two_people(
         templates = model.embed(views.values())
     similarity = templates @ templates.T
     same = (people[:, None] == people) & ~np.eye(len(people), dtype=bool)
-    assert similarity[same].mean() > similarity[people[:, None] != people].mean() + 0.1
+    assert similarity[same].min() > similarity[people[:, None] != people].max()
 
 
 def test_cards_and_the_readme_s_table_are_those_of_the_manifests() -> None:
