@@ -44,6 +44,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(market: Path, tmp_path: Path
             np.testing.assert_allclose(first[name], second[name], atol=1e-5, err_msg=name)
     with (broken / "log.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
+    assert list((broken / "tensorboard").glob("events*"))
     info = json.loads((broken / "run.json").read_text())
     assert info["status"] == "complete" and info["seconds"] > 0 and len(info["data"]["train"]["sha256"]) == 64
     assert Run.open(broken).weights.is_file()

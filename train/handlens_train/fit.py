@@ -198,5 +198,5 @@ def _board(folder: Path) -> Any:
     try:
         from tensorboard.summary import Writer
     except ImportError:
-        return None  # TensorBoard is a convenience; log.csv holds the same numbers.
+        return None  # On a bare JAX machine; log.csv holds the same numbers.
     return Writer(str(folder))
