@@ -8,7 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from handlens.files import write_text
+from handlens.image import prepare
 from handlens.manifest import Calibration, DataSource
+from handlens_data.calibration import CalibrationSet
 from handlens_export import compressed, fold, graph, prune, qat, ranges, store
 from handlens_export.distill import Plan, scaled
 from handlens_export.graph import Graph
@@ -29,12 +31,14 @@ class Options:
         seed: of the draw of images and of fine-tuning.
         max_minutes: for one fine-tuning.
         steps: instead of the recipe's, where it fine-tunes at all.
+        calibration: picked images to measure ranges on, instead of a draw from the training split.
     """
 
     calibration_images: int = 200
     seed: int = 0
     max_minutes: float = 10.0
     steps: int | None = None
+    calibration: CalibrationSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,13 @@ class Workshop:
     @cached_property
     def calibration(self) -> tuple[np.ndarray, DataSource]:
         """uint8 (N, H, W, C) images from the training split, and their source."""
+        picked = self.options.calibration
+        if picked is not None:
+            images = np.stack([prepare(image, self.source.input) for image in picked.images])
+            source = DataSource(
+                name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256
+            )
+            return images, source
         return self.source.training_images(self.options.calibration_images, self.options.seed)
 
     @cached_property
@@ -144,12 +155,12 @@ class Workshop:
         return {"network": store.graph_sha256(network), "images": images, **asdict(plan)}
 
     def _calibration_record(self, found: Ranges) -> Calibration:
-        images, source = self.calibration
+        (images, source), picked = self.calibration, self.options.calibration
         return Calibration(
             dataset=source.name,
             split=source.split,
             count=len(images),
-            seed=self.options.seed,
+            seed=self.options.seed if picked is None else picked.seed,
             images_sha256=ranges.images_sha256(images),
             ranges_sha256=ranges.ranges_sha256(found),
         )

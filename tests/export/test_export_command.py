@@ -34,3 +34,11 @@ def test_a_folder_that_is_no_run_and_a_run_half_written(tmp_path: Path) -> None:
     )
     error = run(str(tmp_path))
     assert isinstance(error, RunError) and "half-written" in str(error)
+
+
+def test_a_calibration_file_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"task": "reid", "recipe": "x", "config": {}, "seed": 0, "status": "complete"}')
+    (tmp_path / "best.weights.h5").write_bytes(b"")
+    (tmp_path / "picked.npz").write_bytes(b"no archive")
+    error = run(str(tmp_path), "--calibration", str(tmp_path / "picked.npz"))
+    assert "no calibration set" in str(error) and "handlens calib pick" in str(error)

@@ -18,6 +18,9 @@ def export(
     ] = 1.0,
     data: Annotated[Path | None, typer.Option(help="Data folder; default: HANDLENS_DATA.")] = None,
     calibration_images: Annotated[int, typer.Option(help="Training images to measure ranges on.", min=1)] = 200,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Picked images (handlens calib pick) to measure ranges on, instead of a draw.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of calibration images and fine-tuning.", min=0)] = 0,
     max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
     steps: Annotated[int | None, typer.Option(help="At most so many batches of fine-tuning.", min=1)] = None,
@@ -33,6 +36,11 @@ def export(
     # What the user may have mistyped is checked before TensorFlow takes its seconds to load.
     recipes, formats = parse_recipes(recipe), parse_formats(format)
     opened = Run.open(run)
+    picked = None
+    if calibration is not None:
+        from handlens_data.calibration import CalibrationSet
+
+        picked = CalibrationSet.load(calibration)
 
     from handlens_export import quiet
 
@@ -54,7 +62,13 @@ def export(
         out,
         keep=run / "export",
         max_drop=max_drop,
-        options=Options(calibration_images=calibration_images, seed=seed, max_minutes=max_minutes, steps=steps),
+        options=Options(
+            calibration_images=calibration_images,
+            seed=seed,
+            max_minutes=max_minutes,
+            steps=steps,
+            calibration=picked,
+        ),
         say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
     )
     summary.show(outcome)
