@@ -16,6 +16,7 @@ from keras import ops
 
 from handlens.manifest import InputSpec
 from handlens_export.progress import Bar
+from handlens_train.images import scaled
 
 PACE = 10  # batches between two changes of learning rate or masks: each costs JAX a copy of its state
 
@@ -85,13 +86,7 @@ class Batches(keras.utils.PyDataset):
         """One batch, decided by seed, epoch and index alone."""
         random = np.random.default_rng((self.plan.seed, self.epoch, index))
         picks = random.integers(0, len(self.images), self.plan.batch)
-        return (scaled([_augmented(self.images[i], random) for i in picks], self.spec),)
-
-
-def scaled(images: Sequence[np.ndarray], spec: InputSpec) -> np.ndarray:
-    """Prepared uint8 images as the network takes them: (N, H, W, C) float32 = pixel * scale + offset."""
-    batch = np.stack([image.reshape(spec.height, spec.width, spec.channels) for image in images]).astype(np.float32)
-    return batch * np.asarray(spec.scale, np.float32) + np.asarray(spec.offset, np.float32)
+        return (scaled(np.stack([_augmented(self.images[i], random) for i in picks]), self.spec),)
 
 
 def fine_tune(
@@ -144,7 +139,7 @@ def distance(
     """The loss of `fine_tune` over whole images, nothing augmented and nothing trained."""
     total, count = 0.0, 0
     for start in range(0, len(images) - len(images) % batch or len(images), batch):
-        x = scaled(images[start : start + batch], spec)
+        x = scaled(np.stack(images[start : start + batch]), spec)
         wanted, got = teacher.predict_on_batch(x), student.predict_on_batch(x)
         loss = sum(
             _distance(ops.convert_to_tensor(wanted[k]), ops.convert_to_tensor(got[k]), k in embeddings) for k in wanted

@@ -12,11 +12,12 @@ from handlens.image import prepare
 from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
 from handlens_export import compressed, fold, graph, prune, qat, ranges, store
-from handlens_export.distill import Plan, scaled
+from handlens_export.distill import Plan
 from handlens_export.graph import Graph
 from handlens_export.ranges import Ranges
 from handlens_export.recipes import Recipe
 from handlens_train.exportable import Exportable
+from handlens_train.images import scaled
 
 POOL = 4096  # images at most to fine-tune on
 HELD_OUT = 256  # images at most, not fine-tuned on, to choose the best moment by
