@@ -8,9 +8,11 @@ import gzip
 import sys
 from pathlib import Path
 
+from card_texts import TEXTS
+
 import handlens_zoo
 from handlens import Artifact
-from handlens.manifest import Metric
+from handlens.manifest import Manifest, Metric
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -34,15 +36,14 @@ CARD = """# {name}
 
 ## Figures
 
-Measured on this very file, through the handlens runtime; 95% intervals are bootstraps over identities.
+Measured on this very file, through the handlens runtime; 95% intervals are bootstraps {intervals}.
 
 | data set | split | metric | value | 95% interval | n |
 |---|---|---|---|---|---|
 {figures}
 
-`test` is 301 probes against 301 gallery images of identities that were neither trained on nor chosen on. `val` is 50
-held-out identities of the training part, multi-shot; every choice was made on it.
-
+{splits}
+{thresholds}
 ## Data and licence
 
 | data | split | terms |
@@ -55,34 +56,28 @@ that you have the right to use.
 ## Use and limits
 
 ```python data
-import handlens_zoo
-from handlens import PersonReidentifier
-
-with PersonReidentifier.load(handlens_zoo.path("{name}")) as model:
-    templates = model.embed(["a.jpg", "b.jpg"])
+{use}
 ```
 
-Made for research on crops of whole, upright persons from street-level cameras. It compares clothing and build, not
-faces: it fails when people change clothes, and confuses people who dress alike. Market-1501 was filmed on one campus
-in one summer; expect less on other cameras, seasons and crowds, and measure on your own data before believing any
-figure here. It is not fit for deciding anything about a person.
+{limits}
 """
-
-PURPOSE = {
-    "reid": "Person re-identification: an image of a person becomes a template; templates of the same person are alike "
-    "(cosine).",
-}
 
 
 def card(name: str) -> str:
     """The Markdown card of an artifact."""
     file = handlens_zoo.path(name)
     manifest = Artifact.open(file).manifest
+    texts = TEXTS[manifest.task]
     image, made, source = manifest.input, manifest.compression, manifest.provenance
     used = made.calibration
     return CARD.format(
         name=name,
-        purpose=PURPOSE[manifest.task],
+        purpose=texts.purpose,
+        intervals=texts.intervals,
+        splits=texts.splits,
+        thresholds=_thresholds(manifest),
+        use=texts.use.format(name=name),
+        limits=texts.limits,
         file=file.name,
         size=f"{file.stat().st_size:,}",
         packed=f"{len(gzip.compress(file.read_bytes(), mtime=0)):,}",
@@ -100,6 +95,18 @@ def card(name: str) -> str:
         data="\n".join(f"| {data.name} | {data.split} | {data.licence} |" for data in source.data),
         licence=source.weights_licence[:1].upper() + source.weights_licence[1:],
     )
+
+
+def _thresholds(manifest: Manifest) -> str:
+    """The thresholds of a verifier; nothing for other tasks."""
+    if not manifest.thresholds:
+        return ""
+    lines = ["", "| for FMR | threshold | FMR measured at it, 95% | comparisons |", "|---|---|---|---|"]
+    lines += [
+        f"| {limit.target_fmr:g} | {limit.value:.4f} | {limit.low:.2g} to {limit.high:.2g} | {limit.comparisons:,} |"
+        for limit in manifest.thresholds
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _row(metric: Metric) -> str:

@@ -1,0 +1,89 @@
+"""Five points of the one face that each photograph is about, found by a detector, once."""
+
+import functools
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from handlens._defaults import model_for
+from handlens.artifact import Artifact
+from handlens.errors import DataError
+from handlens.face import Face, FaceDetector
+from handlens.files import write_bytes
+from handlens.image import load_image
+from handlens_data.datasets.lfw import Photo
+
+Points = dict[str, np.ndarray]
+
+
+def locate(
+    photos: Sequence[Photo], detector: Path, kept: Path | None = None, tick: Callable[[], None] = lambda: None
+) -> Points:
+    """Finds the face of each photograph.
+
+    Args:
+        photos: to look at.
+        detector: face-detector artifact.
+        kept: file to keep the points in; where it is there already (of the same detector) it is read instead.
+        tick: called after each photograph.
+
+    Returns:
+        (5, 2) float64 points in pixels by `Photo.name`; photographs without a face are left out.
+
+    Raises:
+        DataError: no face in any, or `kept` was made with another detector.
+        ImageError: a photograph is damaged.
+    """
+    model_id = Artifact.open(detector).manifest.model_id
+    if kept is not None and kept.is_file():
+        with np.load(kept) as saved:
+            if str(saved["detector"]) != model_id:
+                raise DataError(
+                    f"{kept} was made with the detector {saved['detector']}, not with {detector.name}; "
+                    "give that one, or remove the file."
+                )
+            return dict(zip(saved["names"].tolist(), saved["points"], strict=True))
+    found: Points = {}
+    with FaceDetector.load(detector) as model:
+        for photo in photos:
+            pixels = load_image(photo.path)
+            face = main_face(model.detect(pixels), pixels.shape[0], pixels.shape[1])
+            if face is not None and face.points is not None:
+                found[photo.name] = np.array(face.points)
+            tick()
+    if not found:
+        raise DataError(f"{detector.name} finds no face with five points in {len(photos)} photographs.")
+    if kept is not None:
+        buffer = io.BytesIO()
+        np.savez(
+            buffer, names=np.array(list(found)), points=np.stack(list(found.values())), detector=np.array(model_id)
+        )
+        write_bytes(kept, buffer.getvalue())
+    return found
+
+
+def find_detector(given: Path | None) -> Path:
+    """The detector that finds faces in photographs: the one given, else the zoo's.
+
+    Raises:
+        MissingExtra, OptionError: none is given, and the zoo is not installed or has none.
+    """
+    return model_for("face-detector", given, "--detector")
+
+
+@functools.lru_cache(maxsize=4)
+def located(photos: tuple[Photo, ...], detector: Path, model_id: str) -> Points:
+    """`locate`, kept in memory: an export measures many files on the same photographs. `model_id` tells a new file."""
+    return locate(photos, detector)
+
+
+def main_face(faces: Sequence[Face], height: int, width: int) -> Face | None:
+    """The face that a photograph is about: large and near the middle; None where there is none."""
+
+    def weight(face: Face) -> float:
+        x, y = (face.box[0] + face.box[2]) / 2 - width / 2, (face.box[1] + face.box[3]) / 2 - height / 2
+        return face.width * float(np.exp(-8 * (x * x + y * y) / (width * width + height * height)))
+
+    return max(faces, key=weight, default=None)
