@@ -47,10 +47,8 @@ def build(keras: Any) -> Any:
             if channels != x.shape[-1]:
                 x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - x.shape[-1])))
         x = layers.ReLU()(x + y)
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(
-        image, layers.Dense(DIMENSION, use_bias=False, name="fc")(x), name="dlib_resnet", trainable=False
-    )
+    embedding = layers.Dense(DIMENSION, use_bias=False, name="fc")(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(image, {"embedding": embedding}, name="dlib_resnet", trainable=False)
 
 
 def load(keras: Any, folder: Path) -> Any:
