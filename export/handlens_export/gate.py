@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handlens.errors import InputError
-from handlens.metrics import Interval, paired_bootstrap
+from handlens.metrics import Interval, paired_bootstrap, paired_bootstrap_statistic
 from handlens_train.evaluation import Evaluation
 
 
@@ -49,14 +49,34 @@ class Verdict:
 
 
 def judge(name: str, candidate: Evaluation, reference: Evaluation, max_drop: float) -> Verdict:
-    """Compares item by item with float32, identities resampled together.
+    """Compares with float32 on the same draws: item by item, or by a statistic of resampled groups.
+
+    Groups (identities, images) are resampled together.
+
+    Raises:
+        InputError: the two were not measured on the same items.
+    """
+    drop = paired_drop(name, candidate, "its float32 reference", reference)
+    points = Interval(*(100 * end for end in (drop.value, drop.low, drop.high)))
+    return Verdict(name, candidate.primary, candidate.split, points, max_drop)
+
+
+def paired_drop(name: str, candidate: Evaluation, other: str, reference: Evaluation) -> Interval:
+    """The primary metric of `reference` less that of `candidate`, fractions, with the interval of the difference.
+
+    Args:
+        name: of the candidate's file.
+        candidate: its evaluation.
+        other: name of the reference.
+        reference: its evaluation, on the same items.
 
     Raises:
         InputError: the two were not measured on the same items.
     """
     same = candidate.split == reference.split and candidate.primary == reference.primary
-    if not same or not np.array_equal(candidate.groups, reference.groups):
-        raise InputError(f"{name} and its float32 reference were evaluated on different items; nothing to pair")
-    drop = paired_bootstrap(reference.outcomes, candidate.outcomes, candidate.groups)
-    points = Interval(*(100 * end for end in (drop.value, drop.low, drop.high)))
-    return Verdict(name, candidate.primary, candidate.split, points, max_drop)
+    alike = np.array_equal(candidate.groups, reference.groups)
+    if not same or not alike or (candidate.statistic is None) != (reference.statistic is None):
+        raise InputError(f"{name} and {other} were evaluated on different items; nothing to pair")
+    if candidate.statistic is None or reference.statistic is None:
+        return paired_bootstrap(reference.outcomes, candidate.outcomes, candidate.groups)
+    return paired_bootstrap_statistic(reference.statistic, candidate.statistic, len(candidate.groups))

@@ -1,8 +1,11 @@
 """The gate: pairs item by item, states its interval, and lets nothing through that lost too much."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from handlens import metrics
 from handlens.errors import GateFailed, InputError
 from handlens.metrics import Interval
 from handlens_export.door import Outcome
@@ -64,3 +67,42 @@ def test_figures_of_other_items_are_not_paired() -> None:
         judge("a", evaluation(np.ones(10)), evaluation(np.ones(12)), max_drop=1.0)
     with pytest.raises(InputError, match="different items"):
         judge("a", evaluation(np.ones(10)), evaluation(np.ones(10), split="test"), max_drop=1.0)
+
+
+def detection(scale: float, seed: int = 0) -> Evaluation:
+    """A metric that is no mean of outcomes: average precision over 80 images, worse for larger `scale`."""
+    generator = np.random.default_rng(seed)
+    right, noise = generator.random(80), generator.normal(0, 0.2, 80)
+    found, truths = [], []
+    for image in range(80):
+        hit = right[image] > scale
+        found.append(([[0, 0, 30, 30] if hit else [60, 60, 90, 90]], [float(right[image] + noise[image])]))
+        truths.append([[0, 0, 30, 30]])
+    matches = metrics.match_detections(found, truths)
+    interval = metrics.average_precision_interval(matches, 100)
+    return Evaluation(
+        dataset="toy",
+        split="val",
+        protocol="toy",
+        n=80,
+        primary="ap",
+        metrics={"ap": interval},
+        outcomes=np.empty(0),
+        groups=np.arange(80),
+        statistic=lambda counts: metrics.average_precision(matches, counts),
+    )
+
+
+def test_a_metric_that_is_no_mean_is_resampled_on_both_sides_alike() -> None:
+    full, worse = detection(0.2), detection(0.3)
+    verdict = judge("net", worse, full, max_drop=1.0)
+    expected = 100 * (full.metrics["ap"].value - worse.metrics["ap"].value)
+    assert verdict.drop.value == pytest.approx(expected) and not verdict.passed
+    assert verdict.drop.low < verdict.drop.value < verdict.drop.high
+    separate = 100 * (full.metrics["ap"].high - worse.metrics["ap"].low)
+    assert verdict.drop.high < separate, "pairing must be surer than two separate intervals"
+    same = judge("net", full, full, max_drop=0.0)
+    assert same.passed and (same.drop.low, same.drop.high) == (0, 0)
+    plain = evaluation(np.ones(80))
+    with pytest.raises(InputError, match="different items"):
+        judge("net", replace(plain, primary="ap", groups=full.groups), full, max_drop=1.0)

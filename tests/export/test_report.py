@@ -1,23 +1,20 @@
 """`handlens report` on real artifacts in a folder: tiny networks, this machine's engines."""
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from handlens.artifact import Artifact, write_artifact
-from handlens.engine import open_model
+from handlens.artifact import Artifact
 from handlens.errors import EmptyFolder, InputError
-from handlens.golden import default_tolerance, record_goldens
-from handlens.manifest import Compression, DataSource, InputSpec, Manifest, Metric, OutputSpec, Provenance
+from handlens.manifest import Metric
 from handlens_export.commands.report import report
 from handlens_export.report.build import write_report
 from handlens_export.report.collect import collect
 
-MODELS = Path(__file__).parents[1] / "golden" / "models"
 Maker = Callable[..., Artifact]
 
 
@@ -26,56 +23,12 @@ def metric(split: str, name: str, value: float) -> Metric:
 
 
 @pytest.fixture(scope="module")
-def make() -> Maker:
+def make(make_artifact: Maker) -> Maker:
     def write(
         path: Path, model_file: str, recipe: str, rank1: float, extras: dict[str, object] | None = None
     ) -> Artifact:
-        kind = "onnx" if model_file.endswith(".onnx") else "tflite"
-        model = (MODELS / model_file).read_bytes()
-        engine = open_model(model, kind)
-        into, out = engine.inputs[0], engine.outputs[0]
-        spec = InputSpec(
-            name=into.name,
-            height=into.shape[1],
-            width=into.shape[2],
-            channels=3,
-            dtype=into.dtype,
-            scale=(1 / 127.5,) * 3,
-            offset=(-1.0,) * 3,
-            quant_scale=into.quant_scale,
-            quant_zero_point=into.quant_zero_point,
-        )
-        output = OutputSpec(
-            name=out.name,
-            meaning="embedding, not normalised",
-            shape=out.shape,
-            dtype=out.dtype,
-            quant_scale=out.quant_scale,
-            quant_zero_point=out.quant_zero_point,
-            tolerance=default_tolerance(out.dtype, out.quant_scale),
-        )
-        goldens = record_goldens(engine, spec)
-        engine.close()
-        manifest = Manifest(
-            task="reid",
-            name="tiny",
-            version="1",
-            input=spec,
-            outputs=(output,),
-            metrics=(metric("val", "rank1", rank1), metric("val", "mAP", 0.5), metric("test", "rank1", rank1 - 0.1)),
-            compression=Compression(
-                recipe=recipe, format=kind, weights="int8", activations="int8", parameters=562, sparsity=0.0
-            ),
-            provenance=Provenance(
-                data=(DataSource(name="made up", licence="CC0-1.0", split="train", sha256=""),),
-                weights_licence="Apache-2.0",
-                seed=0,
-                run="run-1",
-                trained_seconds=1.0,
-            ),
-        )
-        parts = {name: json.dumps(value).encode() for name, value in (extras or {}).items()}
-        return write_artifact(path, model, kind, manifest, goldens, parts)
+        figures = (metric("val", "rank1", rank1), metric("val", "mAP", 0.5), metric("test", "rank1", rank1 - 0.1))
+        return make_artifact(path, model_file, recipe, figures, extras)
 
     return write
 
@@ -180,3 +133,15 @@ def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path: Path) -> None:
 def test_a_folder_as_target_is_refused_before_anything_is_measured(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
         write_report(folder, tmp_path)
+
+
+def test_an_artifact_that_wants_five_points_is_timed_like_any_other(make_artifact: Maker, tmp_path: Path) -> None:
+    made = make_artifact(tmp_path / "a" / "face.tflite", task="face-verifier")
+    spec = made.manifest.input
+    points = [
+        (spec.width * x, spec.height * y) for x, y in ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.4, 0.8), (0.6, 0.8))
+    ]
+    align = replace(spec, geometry="align", template=tuple(value for point in points for value in point))
+    make_artifact(made.path, task="face-verifier", input=align)
+    (row,) = write_report(tmp_path / "a", tmp_path / "r.html", rounds=1).rows
+    assert row.timing is not None and row.timing.fresh is not None and row.timing.fresh.pipeline_ms > 0

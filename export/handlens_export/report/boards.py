@@ -7,9 +7,9 @@ its compressed forms; its float32 form is what the others are compared with.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlens_export.report.rows import METRIC_LABELS, Measured, PairedDrop, ReportRow, Score
+from handlens_export.report.rows import METRIC_LABELS, Measured, PairedDrop, ReportRow, Score, lower_is_better
 
-PRIMARY = ("rank1", "accuracy")
+PRIMARY = ("rank1", "accuracy", "ap", "tar@1e-2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,30 @@ class Board:
         """The different counts of items behind the primary metric; one where all artifacts saw the same items."""
         return tuple(sorted({entry.primary.n for entry in self.entries if entry.primary}))
 
+    @property
+    def small(self) -> bool:
+        """Whether it stands beside another board: measured along with it, or by a metric that must be low."""
+        return lower_is_better(self.primary) or all(entry.measured.beside for entry in self.entries)
+
+    @property
+    def peers(self) -> tuple[Entry, ...]:
+        """The entries that were brought along, not trained by handlens."""
+        return tuple(entry for entry in self.entries if entry.row.foreign)
+
+    @property
+    def own(self) -> tuple[Entry, ...]:
+        """The entries that handlens trained; all where it trained none."""
+        return tuple(entry for entry in self.entries if not entry.row.foreign) or self.entries
+
     def entry(self, row: "ReportRow | None") -> Entry | None:
         """The entry of an artifact, or None where it is not on this board."""
         return next((entry for entry in self.entries if row and entry.row.path == row.path), None)
 
 
 def boards(rows: Sequence[ReportRow]) -> tuple[Board, ...]:
-    """Sorts artifacts into boards: test before the other splits, boards with more artifacts first.
+    """Sorts artifacts into boards: by task, test before the other splits, boards with more artifacts first.
+
+    Boards that stand beside others come last in their task.
 
     An artifact appears on every board it has metrics for; one without metrics appears on none.
     """
@@ -64,7 +81,8 @@ def boards(rows: Sequence[ReportRow]) -> tuple[Board, ...]:
             if measured.scores:
                 keys.setdefault((row.task, measured.dataset, measured.split), []).append(row)
     made = [_board(*key, members) for key, members in keys.items()]
-    return tuple(sorted(made, key=lambda b: (b.task, b.split != "test", -len(b.entries), b.dataset, b.split)))
+    order = sorted(made, key=lambda b: (b.task, b.small, b.split != "test", -len(b.entries)))
+    return tuple(order)
 
 
 def reference_of(row: ReportRow, rows: Sequence[ReportRow]) -> ReportRow | None:
@@ -89,12 +107,15 @@ def _board(task: str, dataset: str, split: str, rows: Sequence[ReportRow]) -> Bo
     measured = {row.path: row.on(dataset, split) or nothing for row in rows}
     names = list(dict.fromkeys(score.name for m in measured.values() for score in m.scores))
     shared = [name for name in names if all(m.score(name) for m in measured.values())] or names
-    primary = next((name for name in PRIMARY if name in shared), shared[0] if shared else "")
+    said = dict.fromkeys(m.primary for m in measured.values() if m.scores)
+    wanted = [*said, *PRIMARY] if len(said) == 1 else PRIMARY
+    primary = next((name for name in wanted if name in shared), shared[0] if shared else "")
     largest: dict[str, int] = {}
     for row in rows:
         largest[row.family] = max(largest.get(row.family, 0), row.size)
-    families = tuple(sorted(largest, key=lambda family: (largest[family], family)))
-    order = sorted(rows, key=lambda r: (families.index(r.family), r.format != "tflite", -r.size, r.path))
+    brought = {row.family for row in rows if row.foreign}
+    families = tuple(sorted(largest, key=lambda family: (family in brought, largest[family], family)))
+    order = sorted(rows, key=lambda r: (r.foreign, families.index(r.family), r.format != "tflite", -r.size, r.path))
     entries = []
     for row in order:
         mine = measured[row.path]

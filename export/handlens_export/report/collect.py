@@ -2,18 +2,18 @@
 
 import gzip
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from handlens.artifact import KINDS, Artifact
 from handlens.errors import EmptyFolder, HandlensError, InputError
 from handlens.manifest import Manifest
+from handlens_export.report.details import Detail, details_of
 from handlens_export.report.facts import facts
 from handlens_export.report.rows import BrokenRow, Measured, PairedDrop, ReportRow, Score
 
-CURVE = "cmc.json"
 GATE = "gate.json"
+IMPORTED = ("imported", "foreign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ def row_of(artifact: Artifact, name: str) -> ReportRow:
         measured=measured_of(artifact),
         drops=_drops(artifact),
         details=facts(artifact),
+        foreign=is_foreign(manifest),
+        model_size=artifact.model_size,
     )
 
 
@@ -97,42 +99,45 @@ def family_of(manifest: Manifest) -> str:
     return f"{manifest.name} ({manifest.provenance.run})" if manifest.provenance.run else manifest.name
 
 
+def is_foreign(manifest: Manifest) -> bool:
+    """Whether a model was brought along: it has no run of handlens behind it."""
+    return not manifest.provenance.run or manifest.compression.recipe in IMPORTED
+
+
 def measured_of(artifact: Artifact) -> tuple[Measured, ...]:
-    """The manifest's metrics by data set and split, each with the CMC curve that belongs to it."""
+    """The manifest's metrics by data set and split, each with the curves and breakdowns that belong to it."""
     groups: dict[tuple[str, str], list[Score]] = {}
     for m in artifact.manifest.metrics:
         groups.setdefault((m.dataset, m.split), []).append(Score(m.name, m.value, m.low, m.high, m.n, m.unit))
-    curves = _curves(artifact)
+    details = details_of(artifact)
     return tuple(
-        Measured(dataset, split, tuple({s.name: s for s in scores}.values()), _curve(curves, dataset, split, scores))
+        _measured(dataset, split, tuple({s.name: s for s in scores}.values()), details)
         for (dataset, split), scores in groups.items()
     )
 
 
-def _curves(artifact: Artifact) -> dict[str, tuple[float, ...]]:
-    """`cmc.json`: one list, or lists by "dataset/split"; anything else counts as none."""
-    try:
-        content = json.loads(artifact.extras[CURVE])
-    except (KeyError, ValueError, RecursionError):
-        return {}
-    named = content if isinstance(content, dict) else {"": content}
-    return {key: curve for key, value in named.items() if (curve := _floats(value))}
+def _measured(dataset: str, split: str, scores: tuple[Score, ...], details: dict[str, Detail]) -> Measured:
+    detail = details.get(f"{dataset}/{split}", details.get(split)) or _nameless(scores, details.get(""))
+    return Measured(
+        dataset=dataset,
+        split=split,
+        scores=scores,
+        curve=detail.curve,
+        primary=detail.primary,
+        protocol=detail.protocol,
+        beside=detail.beside,
+        curves=detail.curves,
+        counts=detail.counts,
+        breakdowns=detail.breakdowns,
+    )
 
 
-def _floats(value: object) -> tuple[float, ...]:
-    if not isinstance(value, list) or not all(isinstance(v, int | float) and math.isfinite(v) for v in value):
-        return ()
-    return tuple(min(max(float(v), 0.0), 1.0) for v in value)
-
-
-def _curve(curves: dict[str, tuple[float, ...]], dataset: str, split: str, scores: list[Score]) -> tuple[float, ...]:
-    """The curve of a data set and split; a nameless one goes where rank-1 agrees with its first value."""
-    for key in (f"{dataset}/{split}", split):
-        if key in curves:
-            return curves[key]
+def _nameless(scores: tuple[Score, ...], detail: Detail | None) -> Detail:
+    """A curve without a data set goes where rank-1 agrees with its first value."""
     rank1 = next((score.value for score in scores if score.name == "rank1"), None)
-    nameless = curves.get("", ())
-    return nameless if nameless and rank1 is not None and abs(nameless[0] - rank1) < 1e-6 else ()
+    if detail is None or rank1 is None or not detail.curve or abs(detail.curve[0] - rank1) >= 1e-6:
+        return Detail()
+    return detail
 
 
 def _drops(artifact: Artifact) -> tuple[PairedDrop, ...]:

@@ -70,17 +70,11 @@ def _ground(x: Scale, bottom: float, max_drop: float) -> Markup:
     limit = x(-max_drop / 100)
     over = el("rect", class_="beyond", x=x.start, y=TOP, width=max(limit - x.start, 0.0), height=bottom - TOP)
     line = el("line", class_="limit", x1=limit, x2=limit, y1=TOP - 6, y2=bottom)
-    name = el(
-        "text",
-        f"budget {words.points(-max_drop / 100)}",
-        class_="limit-name",
-        x=limit,
-        y=TOP - 11,
-        text_anchor="middle",
-    )
-    zero = el(
-        "text", "float32", class_="tick", x=x(0.0), y=TOP - 11, text_anchor="start" if x(0.0) - limit < 80 else "middle"
-    )
+    budget = f"budget {words.points(-max_drop / 100)}"
+    near = x(0.0) - limit < 80
+    left, right = ("end", "start") if near else ("middle", "middle")
+    name = el("text", budget, class_="limit-name", x=limit, y=TOP - 11, text_anchor=left)
+    zero = el("text", "float32", class_="tick", x=x(0.0), y=TOP - 11, text_anchor=right)
     return el("g", over, parts, line, name, zero)
 
 

@@ -3,31 +3,33 @@
 from importlib.resources import files
 
 from handlens_export.report.boards import Board, boards, unmeasured
+from handlens_export.report.breakdowns import breakdowns
 from handlens_export.report.markup import Markup, el, join
 from handlens_export.report.reference import published_for
 from handlens_export.report.rows import BrokenRow, Report, ReportRow
-from handlens_export.report.sections import key, plots
-from handlens_export.report.table import anchor, table
-from handlens_export.report.terms import TERMS
+from handlens_export.report.sections import key, plots, worth_a_name
+from handlens_export.report.table import anchor, main_metrics, small_table, table
+from handlens_export.report.terms import terms_for
 from handlens_export.report.verdict import Verdict, judge
 
+TASKS = {"reid": "Person re-identification", "facecheck": "Face or not", "gender": "Gender"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
 def page(report: Report) -> str:
     """The whole HTML document, well-formed as XML too, with no reference to anything outside itself."""
-    made = boards(report.rows)
-    verdicts = [judge(board, report.max_drop) for board in made]
+    judged = [(board, judge(board, report.max_drop)) for board in boards(report.rows)]
+    first: dict[str, Verdict] = {}
+    for board, verdict in judged:
+        first.setdefault(board.task, verdict)
+    many = len(first) > 1
     body = [
-        _header(report, verdicts),
-        *[
-            _board(board, verdict, report, first=i == 0)
-            for i, (board, verdict) in enumerate(zip(made, verdicts, strict=True))
-        ],
+        _header(report, first),
+        *[_task(index, task, judged, report, many=many) for index, task in enumerate(first)],
         _bare(report),
         _broken(report.broken),
         _details(report.rows),
-        _terms(),
+        _terms(report.rows),
         el("footer", f"Written by handlens {report.version}, {report.created}. This file fetches nothing."),
     ]
     html = el(
@@ -42,8 +44,13 @@ def page(report: Report) -> str:
 def board_title(board: Board) -> str:
     """The data set, split and count of a board: "market1501 · test · 301 items"."""
     counts = board.n
-    items = f"{counts[0]} items" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} items" if counts else ""
+    items = f"{counts[0]:,} items" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} items" if counts else ""
     return " · ".join(part for part in (board.dataset, board.split, items) if part)
+
+
+def task_label(task: str) -> str:
+    """A task's name for a person: "face-detector" -> "Face detector"."""
+    return TASKS.get(task, task.replace("-", " ").capitalize())
 
 
 def _head(title: str) -> Markup:
@@ -66,9 +73,11 @@ def _script() -> Markup:
     return el("script", _inline("script.js"))
 
 
-def _header(report: Report, verdicts: list[Verdict]) -> Markup:
-    if verdicts:
-        sentence = verdicts[0].sentence
+def _header(report: Report, verdicts: dict[str, Verdict]) -> Markup:
+    if len(verdicts) > 1:
+        sentence = f"{len(verdicts)} tasks: the artifact to take for each."
+    elif verdicts:
+        sentence = next(iter(verdicts.values())).sentence
     elif report.rows:
         sentence = "No artifact here carries a metric, so there is nothing to weigh size against."
     else:
@@ -84,7 +93,12 @@ def _header(report: Report, verdicts: list[Verdict]) -> Markup:
     )
     count = len(report.rows)
     about = f"{count} artifact{'' if count == 1 else 's'}, every figure computed from the files in this folder"
-    left = el("div", el("h1", sentence), el("p", about, class_="about"), class_="say")
+    each = [
+        el("li", el("a", task_label(task), href=f"#task-{i}"), el("span", verdict.sentence))
+        for i, (task, verdict) in enumerate(verdicts.items())
+    ]
+    listed = el("ul", each, class_="tasks") if len(verdicts) > 1 else None
+    left = el("div", el("h1", sentence), listed, el("p", about, class_="about"), class_="say")
     return el("header", brand, el("div", left, host, class_="lead"))
 
 
@@ -107,23 +121,58 @@ def _board(board: Board, verdict: Verdict, report: Report, *, first: bool) -> Ma
         ),
         class_="cards",
     )
-    models = el(
-        "div",
-        el("h3", "Smallest of each model within the budget"),
-        el("ul", (el("li", line) for line in verdict.models)),
-        class_="models",
-    )
+    chosen = sorted(worth_a_name(board.entries, verdict))
     return el(
         "section",
-        el("div", el("h2", board_title(board)), el("span", board.task, class_="task"), class_="board-title"),
+        _title(board),
         None if first else el("p", verdict.sentence, class_="sentence"),
         cards,
-        models if verdict.models else None,
+        _lines("Smallest of each model within the budget", verdict.models),
+        _lines("Beside the peers, measured and timed in the same run", verdict.peers),
         key(board),
         drawn.figures,
         table(board, drawn.fronts, report.max_drop, published),
+        _further(board),
+        breakdowns(board, chosen),
         class_="board",
     )
+
+
+def _task(index: int, task: str, judged: list[tuple[Board, Verdict]], report: Report, *, many: bool) -> Markup:
+    """All boards of a task: the leading one and other splits in full, what stands beside them below."""
+    mine = [(board, verdict) for board, verdict in judged if board.task == task]
+    full = [pair for pair in mine if not pair[0].small] or mine[:1]
+    # The only task's first verdict is the page's own headline.
+    boards_ = [_board(*pair, report, first=pair is full[0] and not many) for pair in full]
+    small = [_small(*pair) for pair in mine if pair not in full]
+    beside = el("div", small, class_="smalls") if small else None
+    title = el("h2", task_label(task), class_="task-title") if many else None
+    return el("section", title, boards_, beside, class_="of-task", id=f"task-{index}")
+
+
+def _small(board: Board, verdict: Verdict) -> Markup:
+    """A data set measured beside another: its figures and what they take apart, without plots."""
+    chosen = sorted(worth_a_name(board.entries, verdict))
+    return el("section", _title(board), small_table(board), breakdowns(board, chosen), class_="board small")
+
+
+def _title(board: Board) -> Markup:
+    said = {entry.measured.protocol for entry in board.entries}
+    protocol = el("p", said.pop(), class_="protocol") if len(said) == 1 and any(said) else None
+    title = el("div", el("h2", board_title(board)), el("span", board.task, class_="task"), class_="board-title")
+    return join([title, protocol])
+
+
+def _further(board: Board) -> Markup | None:
+    """The metrics that the table had no room for."""
+    rest = [name for name in board.metrics if name not in main_metrics(board)]
+    return el("div", el("h3", "Further figures"), small_table(board, rest), class_="further") if rest else None
+
+
+def _lines(heading: str, lines: tuple[str, ...]) -> Markup | None:
+    if not lines:
+        return None
+    return el("div", el("h3", heading), el("ul", (el("li", line) for line in lines)), class_="models")
 
 
 def _bare(report: Report) -> Markup | None:
@@ -171,6 +220,6 @@ def _detail(row: ReportRow) -> Markup:
     return el("details", summary, problem, el("div", groups, class_="groups"), id=anchor(row.path))
 
 
-def _terms() -> Markup:
-    items = join([el("div", el("dt", term), el("dd", meaning)) for term, meaning in TERMS])
+def _terms(rows: tuple[ReportRow, ...]) -> Markup:
+    items = join([el("div", el("dt", term), el("dd", meaning)) for term, meaning in terms_for(rows)])
     return el("section", el("h2", "Terms"), el("dl", items, class_="terms"), class_="legend")

@@ -3,11 +3,38 @@
 Figures are kept as measured: fractions, bytes, milliseconds. `boards` sorts rows, `words` writes numbers.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import median
 
+from handlens_train.evaluation import Breakdown, Points
+
 WIDE_SPREAD = 1.5
-METRIC_LABELS = {"rank1": "rank-1", "rank5": "rank-5", "rank10": "rank-10", "mAP": "mAP", "accuracy": "accuracy"}
+METRIC_LABELS = {
+    "rank1": "rank-1",
+    "rank5": "rank-5",
+    "rank10": "rank-10",
+    "mAP": "mAP",
+    "accuracy": "accuracy",
+    "ap": "AP",
+    "ap_40": "AP from 40 px",
+    "fnmr@1e-1": "FNMR at FMR 1e-1",
+    "fnmr@1e-2": "FNMR at FMR 1e-2",
+    "fnmr@1e-3": "FNMR at FMR 1e-3",
+    "fnmr@1e-4": "FNMR at FMR 1e-4",
+    "eer": "EER",
+    "auc": "AUC",
+    "top_iou": "top-box IoU",
+    "false_positives": "false positives",
+    "fmr_at_own_1e-2": "FMR at its own threshold for 1e-2",
+    "fnmr_at_own_1e-2": "FNMR at its own threshold for 1e-2",
+    "tar@1e-2": "TAR at FMR 1e-2",
+    "tar@1e-1": "TAR at FMR 1e-1",
+    "tar@1e-3": "TAR at FMR 1e-3",
+    "tar@1e-4": "TAR at FMR 1e-4",
+}
+# The smaller the better: such a metric ranks nothing on a page whose plots go up.
+LOWER = ("fnmr", "fmr", "eer", "false_", "failure", "calibration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +67,24 @@ class Measured:
         split: such as "val" or "test".
         scores: in the manifest's order; names are unique.
         curve: the CMC, (K,) fractions from rank 1 on; empty where there is none.
+        primary: name of the score that the evaluation is judged by; empty where the file does not say.
+        protocol: in words; empty where the file does not say.
+        beside: "dataset/split" of the evaluation that these figures were measured along with, or empty.
+        curves: by name, (x, y) points; "det" is FNMR against FMR, "det-low" and "det-high" its interval.
+        counts: what the figures rest on; "impostors" and "genuine" comparisons.
+        breakdowns: figures taken apart, by age or face height.
     """
 
     dataset: str
     split: str
     scores: tuple[Score, ...]
     curve: tuple[float, ...] = ()
+    primary: str = ""
+    protocol: str = ""
+    beside: str = ""
+    curves: Mapping[str, Points] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    breakdowns: tuple[Breakdown, ...] = ()
 
     def score(self, name: str) -> Score | None:
         """The metric of that name, or None."""
@@ -147,6 +186,8 @@ class ReportRow:
         timing: None where it was not measured; then `timing_problem` says why.
         timing_problem: one sentence, or empty.
         details: headed groups of facts for the fold-out, each (heading, ((label, value), ...)).
+        foreign: imported, not trained by handlens: a peer to measure against.
+        model_size: bytes of the model part alone; 0 where not known.
     """
 
     path: str
@@ -165,6 +206,8 @@ class ReportRow:
     timing: Timing | None = None
     timing_problem: str = ""
     details: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    foreign: bool = False
+    model_size: int = 0
 
     def on(self, dataset: str, split: str) -> Measured | None:
         """Its metrics on one data set and split, or None."""
@@ -208,3 +251,8 @@ class Report:
 def metric_label(name: str) -> str:
     """The metric's name for a person: "rank1" -> "rank-1"."""
     return METRIC_LABELS.get(name, name.replace("_", " "))
+
+
+def lower_is_better(name: str) -> bool:
+    """Whether less of a metric is better: an error rate, false positives."""
+    return name.startswith(LOWER)

@@ -1,11 +1,12 @@
 """The plots of a board: from its entries to points and lines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from handlens_export.report import words
 from handlens_export.report.boards import Board, Entry
 from handlens_export.report.cmc import Line, cmc
+from handlens_export.report.curves import det_figure, family_of, reliability_figure
 from handlens_export.report.forest import Change, forest
 from handlens_export.report.markup import Markup, el
 from handlens_export.report.reference import Published
@@ -13,8 +14,6 @@ from handlens_export.report.rows import metric_label
 from handlens_export.report.scatter import Point, Scatter, scatter
 from handlens_export.report.table import glyph, is_solid
 from handlens_export.report.verdict import Verdict, family_label, label_of, short_label
-
-COLOURS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,9 @@ def plots(board: Board, verdict: Verdict, published: tuple[Published, ...], max_
         add("Accuracy against latency", "p50 of one run, 1 thread, log scale", timed, _latency, words.tick_milliseconds)
     curved = [entry for entry in scored if entry.measured.curve]
     if curved:
-        chosen = _worth_a_name(curved, verdict)
+        named = worth_a_name(curved, verdict)
         drawn = [
-            Line(label_of(e, board) if e.row.path in chosen else "", e.measured.curve, e.row.path, _family(e, board))
+            Line(label_of(e, board) if e.row.path in named else "", e.measured.curve, e.row.path, family_of(e, board))
             for e in curved
         ]
         caption = "How often the right identity is among the first k of the gallery. "
@@ -65,6 +64,8 @@ def plots(board: Board, verdict: Verdict, published: tuple[Published, ...], max_
         if published:
             caption += " Diamonds: published figures, not measured here."
         figures.append(_figure("CMC", caption, cmc(drawn, published)))
+    chosen = worth_a_name(board.entries, verdict)
+    figures += [_figure(*drawn) for drawn in (det_figure(board, chosen), reliability_figure(board, chosen)) if drawn]
     changed = [entry for entry in scored if entry.drop]
     if changed:
         svg = forest([_change(e, board) for e in changed], max_drop=max_drop, metric=metric_label(board.primary))
@@ -80,7 +81,7 @@ def key(board: Board) -> Markup:
     if len(board.families) > 1:
         for family in board.families:
             entry = next(e for e in board.entries if e.row.family == family)
-            mark = glyph(_family(entry, board), square=False, solid=True)
+            mark = glyph(family_of(entry, board), square=False, solid=True)
             items.append(el("li", mark, family_label(entry, board)))
     kinds = {(entry.row.format == "onnx", is_solid(entry)) for entry in board.entries}
     for square, solid in sorted(kinds):
@@ -89,10 +90,6 @@ def key(board: Board) -> Markup:
     items.append(el("li", el("span", class_="key-front"), "Pareto front: no other is both cheaper and better"))
     items.append(el("li", el("span", class_="key-whisker"), "95% interval"))
     return el("ul", items, class_="key")
-
-
-def _family(entry: Entry, board: Board) -> int:
-    return board.families.index(entry.row.family) % COLOURS
 
 
 def _many(entry: Entry, board: Board) -> bool:
@@ -108,10 +105,12 @@ def _latency(entry: Entry) -> float:
     return entry.row.timing.p50_ms if entry.row.timing else 0.0
 
 
-def _worth_a_name(curved: list[Entry], verdict: Verdict) -> set[str]:
-    """Curves worth a label: the verdict's artifacts and the float32 `.tflite` of each family."""
+def worth_a_name(curved: Sequence[Entry], verdict: Verdict) -> set[str]:
+    """Artifacts worth a label: the verdict's, the float32 `.tflite` of each family, and the peers."""
     floats = {e.row.path for e in curved if e.row.recipe == "float32" and e.row.format == "tflite"}
-    return floats | {card.path for card in verdict.cards} or {curved[0].row.path}
+    return floats | {e.row.path for e in curved if e.row.foreign} | {card.path for card in verdict.cards} or {
+        curved[0].row.path
+    }
 
 
 def _point(entry: Entry, board: Board, cost: float) -> Point:
@@ -136,7 +135,7 @@ def _point(entry: Entry, board: Board, cost: float) -> Point:
         short=short_label(entry, board) if _many(entry, board) else label_of(entry, board),
         tip=tuple(tip),
         row=entry.row.path,
-        family=_family(entry, board),
+        family=family_of(entry, board),
         square=entry.row.format == "onnx",
         solid=is_solid(entry),
     )
@@ -146,7 +145,7 @@ def _change(entry: Entry, board: Board) -> Change:
     if entry.drop is None:
         raise ValueError(f"{entry.row.path} has no float32 to compare with")
     square = entry.row.format == "onnx"
-    return Change(label_of(entry, board), entry.drop, entry.row.path, _family(entry, board), square, is_solid(entry))
+    return Change(label_of(entry, board), entry.drop, entry.row.path, family_of(entry, board), square, is_solid(entry))
 
 
 def _scatter_caption(drawn: Scatter) -> str:

@@ -1,5 +1,6 @@
 """The table of a board: one row an artifact, sortable by every column, then the published rows."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from handlens_export.report.reference import Published
 from handlens_export.report.rows import Score, metric_label
 
 MINI_WIDTH = 48.0
+PEERS = 3
+METRICS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,25 @@ def glyph(family: int, *, square: bool, solid: bool) -> Markup:
     return el("svg", el("g", shape, class_=kind), viewBox="0 0 12 12", class_="glyph", aria_hidden="true")
 
 
+def glyph_of(entry: Entry, board: Board) -> Markup:
+    """The mark of an entry of a board."""
+    return glyph(board.families.index(entry.row.family), square=entry.row.format == "onnx", solid=is_solid(entry))
+
+
 def is_solid(entry: Entry) -> bool:
     """Whether the mark is filled: weights kept as integers."""
     return "int" in entry.row.weights
+
+
+def small_table(board: Board, names: Sequence[str] | None = None) -> Markup:
+    """Artifacts and metrics alone: of a board that stands beside another, or those that `table` has no room for."""
+    return _scroll([_name(board, {}), *_metrics(board, board.metrics if names is None else names)], board, None)
+
+
+def main_metrics(board: Board) -> tuple[str, ...]:
+    """The metrics that `table` shows: the primary and those that follow, without TAR where FNMR says the same."""
+    names = [name for name in board.metrics if name.replace("tar@", "fnmr@") == name or name == board.primary]
+    return tuple(sorted(names, key=lambda name: name != board.primary)[:METRICS])
 
 
 def table(board: Board, fronts: dict[str, list[str]], max_drop: float, published: Sequence[Published] = ()) -> Markup:
@@ -55,34 +74,41 @@ def table(board: Board, fronts: dict[str, list[str]], max_drop: float, published
         published: rows of earlier work, below the measured ones.
     """
     columns = _columns(board, fronts, max_drop)
+    rows = [_published(row, columns, board) for row in published]
+    note = "Published by the early reports on the same protocol. Not measured here: no interval, size or time is known."
+    heading = el("tr", el("th", note, colspan=len(columns), scope="colgroup"))
+    return _scroll(columns, board, el("tbody", heading, rows, class_="published") if rows else None)
+
+
+def _scroll(columns: Sequence[Column], board: Board, below: Markup | None) -> Markup:
     head = el("tr", (_heading(column) for column in columns))
     body = [el("tr", (_td(c, c.cell(e)) for c in columns), data_row=e.row.path) for e in board.entries]
-    reference = [_published(row, columns, board) for row in published]
-    note = "Published by the early reports on the same protocol. Not measured here: no interval, size or time is known."
-    return el(
-        "div",
-        el(
-            "table",
-            el("thead", head),
-            el("tbody", body, class_="sortable"),
-            el("tbody", el("tr", el("th", note, colspan=len(columns), scope="colgroup")), reference, class_="published")
-            if reference
-            else None,
-        ),
-        class_="scroll",
-        tabindex=0,
-        role="region",
-        aria_label="table of artifacts",
-    )
+    whole = el("table", el("thead", head), el("tbody", body, class_="sortable"), below)
+    return el("div", whole, class_="scroll", tabindex=0, role="region", aria_label="table of artifacts")
+
+
+def _name(board: Board, fronts: dict[str, list[str]]) -> Column:
+    hint = "file, by its path in the reported folder"
+    return Column("artifact", "", hint, lambda e: _artifact(e, board, fronts), False)
+
+
+def _metrics(board: Board, names: Sequence[str]) -> list[Column]:
+    """A column a metric; "FNMR at FMR 1e-2" has its condition under the heading, to stay narrow."""
+    primary = [e.primary for e in board.entries if e.primary]
+    span = (min(s.low for s in primary), max(s.high for s in primary)) if primary else (0.0, 1.0)
+    columns = []
+    for name in names:
+        title, *condition = re.split(r" (?=at |from )", metric_label(name), maxsplit=1)
+        unit = " ".join([_unit(board, name), *condition])
+        cell = _metric(name, span if name == board.primary else None)
+        columns.append(Column(title, unit, f"{metric_label(name)}: value and 95% interval", cell))
+    return columns
 
 
 def _columns(board: Board, fronts: dict[str, list[str]], max_drop: float) -> list[Column]:
-    primary = [e.primary for e in board.entries if e.primary]
-    span = (min(s.low for s in primary), max(s.high for s in primary)) if primary else (0.0, 1.0)
+    sparse = any(entry.row.sparsity > 0 for entry in board.entries)
     return [
-        Column(
-            "artifact", "", "file, by its path in the reported folder", lambda e: _artifact(e, board, fronts), False
-        ),
+        _name(board, fronts),
         Column("format", "", "of the model part", _format, False),
         Column("recipe", "", "of compression", lambda e: Cell(e.row.recipe, "", e.row.recipe), False),
         Column("size", "bytes", "of the whole file", _size),
@@ -93,26 +119,18 @@ def _columns(board: Board, fronts: dict[str, list[str]], max_drop: float) -> lis
             "parameters of the model",
             lambda e: Cell(words.count(e.row.parameters), "", e.row.parameters),
         ),
-        Column("sparsity", "%", "share of prunable weights that are zero", _sparsity),
-        *[
-            Column(
-                metric_label(m),
-                _unit(board, m),
-                "value and 95% interval",
-                _metric(m, span if m == board.primary else None),
-            )
-            for m in board.metrics
-        ],
+        *([Column("sparsity", "%", "share of prunable weights that are zero", _sparsity)] if sparse else []),
+        *_metrics(board, main_metrics(board)),
         *([Column("Δ float32", "points", _DELTA, lambda e: _drop(e, max_drop))] if board.primary else []),
         Column("p50", "ms", "median time of one run of the model alone", _p50),
         Column("p90", "ms", "nine in ten runs are at least this quick", _p90),
-        Column(
-            "time", "× float32", "median over rounds of the ratio within a round, so a changing load cancels", _ratio
-        ),
+        Column("time", "× float32", _RATIO, _ratio),
+        *[Column("time", f"× {peer.row.name}", _RATIO, _against(peer)) for peer in board.peers[:PEERS]],
         Column("memory", "MiB", "resident peak of a fresh process that loads the file and runs it", _memory),
     ]
 
 
+_RATIO = "median over rounds of the ratio within a round, so a changing load cancels"
 _DELTA = (
     "primary metric minus that of the same model in float32; an interval where the exporter compared them item by item"
 )
@@ -132,12 +150,14 @@ def _td(column: Column, cell: Cell) -> Markup:
 
 
 def _artifact(entry: Entry, board: Board, fronts: dict[str, list[str]]) -> Cell:
-    family = board.families.index(entry.row.family)
-    mark = glyph(family, square=entry.row.format == "onnx", solid=is_solid(entry))
+    mark = glyph_of(entry, board)
     on = fronts.get(entry.row.path, [])
+    peer = (
+        el("span", "peer", class_="badge quiet", title="imported, not trained by handlens") if entry.row.foreign else ""
+    )
     badge = el("span", "Pareto", class_="badge", title="on the front of " + " and ".join(on)) if on else None
     link = el("a", entry.row.path, href=f"#{anchor(entry.row.path)}")
-    return Cell(join([mark, link]), join([entry.row.name, badge]), entry.row.path, "artifact")
+    return Cell(join([mark, link]), join([entry.row.name, peer, badge]), entry.row.path, "artifact")
 
 
 def anchor(path: str) -> str:
@@ -151,6 +171,8 @@ def _format(entry: Entry) -> Cell:
 
 
 def _size(entry: Entry) -> Cell:
+    if entry.row.foreign and entry.row.model_size:
+        return Cell(words.bytes_(entry.row.size), f"model {words.bytes_(entry.row.model_size)}", entry.row.size)
     below = words.share(entry.row.size / entry.reference.size) if entry.reference else ""
     return Cell(words.bytes_(entry.row.size), below, entry.row.size)
 
@@ -176,16 +198,15 @@ def _metric(name: str, span: tuple[float, float] | None) -> Callable[[Entry], Ce
         score = entry.measured.score(name)
         if score is None:
             return Cell(words.NONE)
-        mini = _mini(score, span, entry) if span else None
-        return Cell(
-            join([mini, words.value_of(score)]), words.interval_of(score), float(score.value), "primary" if span else ""
-        )
+        bar = mini(score, span) if span else None
+        main = join([bar, words.value_of(score)])
+        return Cell(main, words.interval_of(score), float(score.value), "primary" if span else "")
 
     return cell
 
 
-def _mini(score: Score, span: tuple[float, float], entry: Entry) -> Markup:
-    """The interval as a bar on the scale that all rows of the board share."""
+def mini(score: Score, span: tuple[float, float]) -> Markup:
+    """The interval as a bar on a scale that all rows share."""
     reach = (span[1] - span[0]) or 1.0
     low, at, high = ((v - span[0]) / reach * (MINI_WIDTH - 8) + 4 for v in (score.low, score.value, score.high))
     return el(
@@ -230,6 +251,19 @@ def _ratio(entry: Entry) -> Cell:
         return Cell("reference" if entry.row.recipe == "float32" and timing else words.NONE, "", None, "quiet")
     value = timing.ratio(reference.timing)
     return Cell(words.ratio(value), "", float(value))
+
+
+def _against(peer: Entry) -> Callable[[Entry], Cell]:
+    def cell(entry: Entry) -> Cell:
+        timing, theirs = entry.row.timing, peer.row.timing
+        if timing is None or theirs is None:
+            return Cell(words.NONE, "", None, "quiet")
+        if entry.row.path == peer.row.path:
+            return Cell("peer", "", 1.0, "quiet")
+        value = timing.ratio(theirs)
+        return Cell(words.ratio(value), "", float(value))
+
+    return cell
 
 
 def _memory(entry: Entry) -> Cell:

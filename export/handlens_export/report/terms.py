@@ -1,9 +1,41 @@
 """What the words on the page mean, for a reader who was handed the file."""
 
+from collections.abc import Sequence
+
+from handlens_export.report.rows import ReportRow
+
+# Words of a task, each with the metric names (or their beginnings) that bring it onto the page.
+OF_METRICS = (
+    (
+        "rank-k",
+        "Share of probes whose right identity is among the first k gallery images, most similar first.",
+        ("rank",),
+    ),
+    ("mAP", "Mean over probes of average precision: 1 when all right gallery images come first.", ("mAP",)),
+    ("accuracy", "Share of items (of pairs, in verification) that the model decides rightly.", ("accuracy",)),
+    (
+        "AP",
+        "Average precision: the area under precision against recall of all detections, best score first, all points. "
+        "Right is a detection that overlaps a face not yet found by an IoU of 0.5. Faces lower than the stated height "
+        "neither reward nor punish.",
+        ("ap",),
+    ),
+    (
+        "FMR, FNMR, TAR",
+        "False match rate: the share of comparisons of two people that pass the threshold. False non-match rate: the "
+        "share of comparisons of one person that do not. TAR is 1 less FNMR.",
+        ("fnmr", "tar", "eer", "fmr"),
+    ),
+    ("EER", "Equal error rate: where FMR and FNMR are the same.", ("eer",)),
+    (
+        "rule of three",
+        "After N comparisons without an error the rate may still be 3 / N (95%): a lower one is not carried by them.",
+        ("fnmr", "tar", "eer", "fmr"),
+    ),
+)
+PEER = ("peer", "An imported model that handlens did not train, measured by the same code on the same items.")
+TOO_FEW = ("too few", "So few items that any figure would say more about chance than about the model.")
 TERMS = (
-    ("rank-k", "Share of probes whose right identity is among the first k gallery images, most similar first."),
-    ("mAP", "Mean over probes of average precision: 1 when all right gallery images come first."),
-    ("accuracy", "Share of items that the model labels rightly."),
     (
         "95% interval",
         "From 2,000 bootstrap resamples of the tested items (of identities where items share one). Two files "
@@ -51,3 +83,13 @@ TERMS = (
     ("pruned50", "Half of the prunable weights set to zero, the smallest first, then trained further."),
     ("golden vectors", "Inputs with known outputs in the file; an engine that answers otherwise is refused."),
 )
+
+
+def terms_for(rows: Sequence[ReportRow]) -> tuple[tuple[str, str], ...]:
+    """The words that a page with these artifacts uses."""
+    measured = [m for row in rows for m in row.measured]
+    names = tuple({score.name for m in measured for score in m.scores})
+    own = tuple((word, text) for word, text, keys in OF_METRICS if any(name.startswith(keys) for name in names))
+    apart = any(row.value is None for m in measured for table in m.breakdowns for row in table.rows)
+    peers = any(row.foreign for row in rows)
+    return own + ((TOO_FEW,) if apart else ()) + ((PEER,) if peers else ()) + TERMS

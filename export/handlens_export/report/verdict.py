@@ -23,15 +23,18 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A sentence, up to three cards, and one line a model where a board holds several."""
+    """A sentence, up to three cards, one line a model where a board holds several, and one a peer brought along."""
 
     sentence: str
     cards: tuple[Card, ...]
     models: tuple[str, ...]
+    peers: tuple[str, ...] = ()
 
 
 def label_of(entry: Entry, board: Board) -> str:
     """A short name that tells this artifact from the others of its board: model, recipe, format where they differ."""
+    if entry.row.foreign:
+        return family_label(entry, board)
     short = short_label(entry, board)
     return f"{family_label(entry, board)} {short}" if len(board.families) > 1 else short
 
@@ -55,7 +58,7 @@ def judge(board: Board, max_drop: float) -> Verdict:
         board: with at least one entry that has the primary metric.
         max_drop: the budget, points of the primary metric.
     """
-    scored = [entry for entry in board.entries if entry.primary]
+    scored = [entry for entry in board.own if entry.primary] or [e for e in board.entries if e.primary]
     metric = metric_label(board.primary)
     best = max(scored, key=_gain)
     floats = [entry for entry in scored if entry.row.recipe == "float32"]
@@ -67,8 +70,10 @@ def judge(board: Board, max_drop: float) -> Verdict:
     if timed:
         cards.append(_fastest_card(timed, within, board, metric))
     cards.append(_best_card(best, scored, board, metric))
-    models = _models(scored, board, max_drop, metric) if len(board.families) > 1 else ()
-    return Verdict(_sentence(smallest, base, board, max_drop, metric), tuple(cards), models)
+    several = len({entry.row.family for entry in scored}) > 1
+    models = _models(scored, board, max_drop, metric) if several else ()
+    peers = tuple(_peer(peer, smallest, board, metric) for peer in board.peers if peer.primary and peer not in scored)
+    return Verdict(_sentence(smallest, base, board, max_drop, metric), tuple(cards), models, peers)
 
 
 def budget(max_drop: float) -> str:
@@ -113,9 +118,9 @@ def _at_what_price(entry: Entry, metric: str) -> str:
 
 def _sentence(smallest: Entry, base: Entry, board: Board, max_drop: float, metric: str) -> str:
     name = label_of(smallest, board)
-    if len(board.families) == 1:
+    if len(board.families) == 1 and not smallest.row.foreign:
         name = f"{smallest.row.name} {name}"
-    if len(board.entries) == 1:
+    if len([entry for entry in board.own if entry.primary]) == 1:
         return f"{name}: {_figure(smallest, metric)} in {words.bytes_(smallest.row.size)}."
     if smallest is base or smallest.reference is None:
         return (
@@ -171,6 +176,21 @@ def _models(scored: Sequence[Entry], board: Board, max_drop: float, metric: str)
         price = f" ({words.points(pick.drop.value)} points)" if pick.drop else ""
         lines.append(f"{label_of(pick, board)}: {words.bytes_(pick.row.size)}, {metric} {_value(pick)}{price}")
     return tuple(lines)
+
+
+def _peer(peer: Entry, ours: Entry, board: Board, metric: str) -> str:
+    """One of ours beside a peer, measured on the same items and timed in the same run.
+
+    Our whole file against the peer's model part: what rides along in its artifact is our doing, not its cost.
+    """
+    size = peer.row.model_size or peer.row.size
+    line = f"{family_label(peer, board)}: {metric} {_value(peer)}, {words.bytes_(size)}"
+    parts = [f"{words.share(ours.row.size / size)} of its bytes"]
+    if ours.row.timing and peer.row.timing:
+        parts.append(f"{words.ratio(ours.row.timing.ratio(peer.row.timing))} its time")
+    if ours.primary and peer.primary and ours.primary.unit == "fraction":
+        parts.append(f"{words.points(ours.primary.value - peer.primary.value)} points")
+    return f"{line}. {label_of(ours, board)}: {', '.join(parts)}"
 
 
 def _p50(entry: Entry) -> float:

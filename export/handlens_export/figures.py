@@ -1,0 +1,104 @@
+"""An evaluation as lines of text, and the options of a task's evaluation."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from handlens.errors import OptionError
+from handlens.metrics import Interval
+from handlens_export.gate import paired_drop
+from handlens_train.evaluation import Breakdown, Evaluation, Row
+
+TOO_FEW = "too few"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the primary metric of one artifact is above another's on the same items, a fraction, with its interval."""
+
+    name: str
+    other: str
+    metric: str
+    value: Interval
+    difference: Interval
+
+    def sentence(self) -> str:
+        """Both figures and the difference in points."""
+        low, high = 100 * self.difference.low, 100 * self.difference.high
+        return (
+            f"{self.other}: {self.metric} {self.value.value:.4f}  [{self.value.low:.4f}, {self.value.high:.4f}]; "
+            f"{self.name} is {100 * self.difference.value:+.2f} points from it "
+            f"(95% interval of the paired difference {low:+.2f} to {high:+.2f})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"file": self.other, "metric": self.metric, "value": asdict(self.value)} | {
+            "difference": asdict(self.difference)
+        }
+
+
+def beside(file: Path, found: Evaluation, other: Path, theirs: Evaluation) -> Beside:
+    """Compares two artifacts on the same items, by the same draws.
+
+    Raises:
+        InputError: they were measured on different items, or judged by different metrics.
+    """
+    drop = paired_drop(file.name, found, other.name, theirs)
+    gain = Interval(-drop.value, -drop.high, -drop.low)
+    return Beside(file.name, other.name, found.primary, theirs.metrics[theirs.primary], gain)
+
+
+def options_for(task: str, accepted: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, for `task.evaluate`.
+
+    Args:
+        task: its name.
+        accepted: names that its module declares in OPTIONS.
+        given: by name; None was not given.
+
+    Raises:
+        OptionError: one that the task does not take.
+    """
+    kept = {name: value for name, value in given.items() if value is not None}
+    for name in kept:
+        if name not in accepted:
+            takes = ", ".join(f"--{option}" for option in accepted) or "no further option"
+            raise OptionError(f"--{name} is not for task {task!r}, which takes {takes}. Leave it out.")
+    return kept
+
+
+def text(file: Path, found: Evaluation) -> str:
+    """Every figure with its interval, the breakdowns, and the further data sets, for a terminal."""
+    lines = [f"{file.name} on {_where(found)}, {found.engine}", *_figures(found)]
+    for other in found.others:
+        lines += ["", f"also on {_where(other)}", *_figures(other)]
+    return "\n".join(lines)
+
+
+def _where(found: Evaluation) -> str:
+    return f"{found.dataset}/{found.split} ({found.protocol})"
+
+
+def _figures(found: Evaluation) -> list[str]:
+    lines = []
+    for name, figure in found.metrics.items():
+        unit = found.units.get(name, "")
+        lines.append(f"  {name:<16} {figure.value:.4f}  [{figure.low:.4f}, {figure.high:.4f}] {unit}".rstrip())
+    for table in found.breakdowns:
+        lines += ["", *_table(table, table.metric or found.primary)]
+    return lines
+
+
+def _table(table: Breakdown, metric: str) -> list[str]:
+    width = max([len(table.name), *(len(row.label) for row in table.rows)])
+    lines = [f"  {table.name:<{width}}  {'n':>6}  {metric}"]
+    return lines + [f"  {row.label:<{width}}  {row.n:>6}  {_cell(row)}" for row in table.rows]
+
+
+def _cell(row: Row) -> str:
+    if row.value is None:
+        return TOO_FEW
+    interval = "" if row.low is None or row.high is None else f"  [{row.low:.4f}, {row.high:.4f}]"
+    return f"{row.value:.4f}{interval}"
