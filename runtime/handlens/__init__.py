@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from handlens.artifact import Artifact, update_manifest, write_artifact
     from handlens.engine import Engine, open_engine, open_model
     from handlens.errors import HandlensError
+    from handlens.face import Face, FaceDetector, FaceVerifier, Gender, GenderClassifier
     from handlens.gallery import Gallery, Match
     from handlens.image import load_image, preprocess
     from handlens.manifest import Manifest
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Artifact",
     "Engine",
+    "Face",
+    "FaceDetector",
+    "FaceVerifier",
     "Gallery",
+    "Gender",
+    "GenderClassifier",
     "HandlensError",
     "Manifest",
     "Match",
@@ -39,7 +45,12 @@ __all__ = [
 _HOME = {
     "Artifact": "artifact",
     "Engine": "engine",
+    "Face": "face",
+    "FaceDetector": "face",
+    "FaceVerifier": "face",
     "Gallery": "gallery",
+    "Gender": "face",
+    "GenderClassifier": "face",
     "HandlensError": "errors",
     "Manifest": "manifest",
     "Match": "gallery",

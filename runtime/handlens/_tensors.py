@@ -24,13 +24,16 @@ class InputSpec:
         name: the tensor's name in the model (of its signature, where it has one).
         height: of the input, in pixels.
         width: of the input, in pixels.
-        channels: 3 for RGB, 1 for GREY.
+        channels: 3 for RGB and BGR, 1 for GREY.
         dtype: of the tensor in the file.
         layout: NHWC or NCHW; the batch is 1.
-        colour: RGB or GREY (integer BT.601 luma).
+        colour: RGB, BGR (the tensor's channels, `scale` and `offset` run blue to red) or GREY (integer BT.601 luma).
         scale: one factor a channel.
         offset: one summand a channel.
-        geometry: how an image of another size is fitted: stretched, letterboxed, or centre-cropped.
+        geometry: how an image of another size is fitted: stretched, letterboxed, centre-cropped, or aligned, so that
+            five points of a face come to lie on those of `template`.
+        template: for "align": x and y of image-left eye, image-right eye, nose tip, image-left and image-right mouth
+            corner, ten numbers in pixels of the input, (0, 0) the outer corner of the first pixel.
         quant_scale: for an integer dtype.
         quant_zero_point: for an integer dtype.
     """
@@ -41,10 +44,11 @@ class InputSpec:
     channels: Literal[1, 3]
     dtype: Dtype = "float32"
     layout: Literal["NHWC", "NCHW"] = "NHWC"
-    colour: Literal["RGB", "GREY"] = "RGB"
+    colour: Literal["RGB", "BGR", "GREY"] = "RGB"
     scale: tuple[float, ...]
     offset: tuple[float, ...]
-    geometry: Literal["resize", "letterbox", "crop"] = "resize"
+    geometry: Literal["resize", "letterbox", "crop", "align"] = "resize"
+    template: tuple[float, ...] = ()
     quant_scale: float | None = None
     quant_zero_point: int | None = None
 
@@ -59,9 +63,14 @@ class InputSpec:
         for what, side in (("height", self.height), ("width", self.width)):
             if not 1 <= side <= MAX_SIDE:
                 raise ManifestInvalid(f"InputSpec.{what} is {side}; valid: 1 to {MAX_SIDE}")
-        if {"RGB": 3, "GREY": 1}[self.colour] != self.channels:
+        if {"RGB": 3, "BGR": 3, "GREY": 1}[self.colour] != self.channels:
             raise ManifestInvalid(
-                f"InputSpec.channels is {self.channels} with colour {self.colour}; RGB has 3, GREY has 1"
+                f"InputSpec.channels is {self.channels} with colour {self.colour}; RGB and BGR have 3, GREY has 1"
+            )
+        if len(self.template) != (10 if self.geometry == "align" else 0):
+            raise ManifestInvalid(
+                f"InputSpec.template has {len(self.template)} numbers with geometry {self.geometry}; "
+                "align has 10 (x and y of five points), the others none"
             )
         for what, values in (("scale", self.scale), ("offset", self.offset)):
             if len(values) != self.channels:

@@ -17,7 +17,25 @@ what is wrong (with the value), what would be valid, and what to do next.
           DataNotFound        HANDLENS_DATA is not set, or the data is not there
           SplitLeak           an image or identity in two splits
         OptionError           an unknown recipe, engine, format, ...
+        RateUnsupported       no threshold, or too few comparisons behind it, for a false match rate
         RunError              a run folder half written, or of another task
+        Refused (exit code 4)   the door does not go on with this image or attempt; `advice` says what to do
+          FaceRefused           a gate, before any embedding
+            NoFace              no face in the image
+            SeveralFaces        more than one face
+            FaceTooSmall        too few pixels between the eyes
+            FaceCutOff          part of the face is outside the image
+            FaceTurned          turned aside, up or down, or tilted
+            FaceTooDark         underexposed
+            FaceTooBright       overexposed
+            FaceBlurred         out of focus, or moved
+          EnrolmentRefused      the images cannot become one person's template set
+            ImageCountWrong     too few images, or too many
+            EnrolmentTooAlike   two images are copies, or of the same moment
+            EnrolmentInconsistent  the images do not show one person
+            AlreadyEnrolled     the name is taken
+          TooManyAttempts       failed too often; `retry_after` seconds to wait
+          UnknownName           nobody is enrolled under the name (for operators; visitors are not told)
       ArtifactError           an artifact that must not be loaded
         NotAnArtifact         no handlens ZIP at the end of the file
         ArtifactTooLarge      more bytes than allowed
@@ -32,11 +50,16 @@ what is wrong (with the value), what would be valid, and what to do next.
       GalleryError            a gallery that must not be used
         GalleryMismatch       made by another model
         GalleryInvalid        damaged, or not a gallery
+      StoreError              a door's store that must not be used
+        StoreTampered         a file of it was changed, exchanged or removed
+        StoreOpen             others than its owner can read or write it
+        KeyMissing            its key is not where it was kept
       MissingExtra            an optional package is not installed
       GateFailed (exit code 3)  a compressed artifact lost more accuracy than allowed
 """
 
-from typing import ClassVar
+import copy
+from typing import ClassVar, Self
 
 
 class HandlensError(Exception):
@@ -97,8 +120,115 @@ class OptionError(InputError):
     """An option has no such value: an unknown recipe, engine, format, ..."""
 
 
+class RateUnsupported(InputError):
+    """The artifact has no threshold for a false match rate, or too few comparisons stand behind it."""
+
+
 class RunError(InputError):
     """A run folder is half written, or belongs to another task."""
+
+
+class Refused(InputError):
+    """The door does not go on with this image or attempt. The message says what was seen, then what to do.
+
+    Args:
+        seen: what was seen, with the value and the limit.
+        advice: what to do, for the person in front of the camera.
+
+    Attributes:
+        seen: as given.
+        advice: as given.
+    """
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, seen: str, advice: str) -> None:
+        """Keeps both."""
+        super().__init__(seen, advice)
+        self.seen = seen
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.seen}; {self.advice}"
+
+    def at(self, place: str) -> Self:
+        """Returns a copy whose message begins with a place, such as "image 2"."""
+        copied = copy.copy(self)
+        copied.seen = f"{place}: {self.seen}"
+        return copied
+
+
+class FaceRefused(Refused):
+    """A gate refuses the face, before anything is embedded or compared."""
+
+
+class NoFace(FaceRefused):
+    """There is no face in the image."""
+
+
+class SeveralFaces(FaceRefused):
+    """There is more than one face in the image."""
+
+
+class FaceTooSmall(FaceRefused):
+    """There are too few pixels between the eyes."""
+
+
+class FaceCutOff(FaceRefused):
+    """Part of the face is outside the image."""
+
+
+class FaceTurned(FaceRefused):
+    """The face is turned aside, up or down, or tilted."""
+
+
+class FaceTooDark(FaceRefused):
+    """The face is underexposed."""
+
+
+class FaceTooBright(FaceRefused):
+    """The face is overexposed."""
+
+
+class FaceBlurred(FaceRefused):
+    """The face is out of focus, or moved."""
+
+
+class EnrolmentRefused(Refused):
+    """The images cannot become one person's template set."""
+
+
+class ImageCountWrong(EnrolmentRefused):
+    """There are too few images for an enrolment, or too many."""
+
+
+class EnrolmentTooAlike(EnrolmentRefused):
+    """Two images are copies of one, or of the same moment, and teach nothing of how the person varies."""
+
+
+class EnrolmentInconsistent(EnrolmentRefused):
+    """The images do not all show one person, as far as the model can tell."""
+
+
+class AlreadyEnrolled(EnrolmentRefused):
+    """Somebody is enrolled under the name."""
+
+
+class TooManyAttempts(Refused):
+    """There were too many failed attempts.
+
+    Attributes:
+        retry_after: seconds to wait; None where an operator has to reset the counter.
+    """
+
+    def __init__(self, seen: str, advice: str, *, retry_after: float | None = None) -> None:
+        """Keeps all three."""
+        super().__init__(seen, advice)
+        self.retry_after = retry_after
+
+
+class UnknownName(Refused):
+    """Nobody is enrolled under the name. For operators: a visitor is told the same as when the face differs."""
 
 
 class ArtifactError(HandlensError):
@@ -155,6 +285,22 @@ class GalleryMismatch(GalleryError):
 
 class GalleryInvalid(GalleryError):
     """The file is damaged, or is no gallery."""
+
+
+class StoreError(HandlensError):
+    """A door's store must not be used."""
+
+
+class StoreTampered(StoreError):
+    """A file of the store was changed, exchanged or removed."""
+
+
+class StoreOpen(StoreError):
+    """Others than its owner can read or write a file of the store."""
+
+
+class KeyMissing(StoreError):
+    """The store's key is not where it was kept."""
 
 
 class MissingExtra(HandlensError):

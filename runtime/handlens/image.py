@@ -12,15 +12,29 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from handlens._align import fit_similarity, warp
 from handlens._geometry import Transform, centre_box, clip_box, fit_inside
-from handlens._imagefile import Header, read_header
+from handlens._imagefile import read_header
+from handlens._pixels import decode, read, upright
 from handlens._resize import resize_pixels
 from handlens.errors import ImageError, ImageShapeError, ImageTooLarge, ImageTruncated, ImageUnreadable
 from handlens.manifest import InputSpec
 
-__all__ = ["Transform", "crop", "letterbox", "load_image", "prepare", "preprocess", "resize", "to_grey", "to_tensor"]
+__all__ = [
+    "Transform",
+    "align",
+    "crop",
+    "letterbox",
+    "load_image",
+    "place",
+    "prepare",
+    "preprocess",
+    "resize",
+    "to_grey",
+    "to_tensor",
+]
 
 Pixels = NDArray[np.uint8]
 Source = str | Path | bytes | NDArray[Any]
@@ -54,7 +68,7 @@ def load_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         return _checked(source, channels=(3,))
     name, data = "the image", source
     if not isinstance(source, bytes):
-        name, data = f"{source}", _read(Path(source), max_pixels)
+        name, data = f"{source}", read(Path(source), max_pixels)
     assert isinstance(data, bytes)
     try:
         header = read_header(data)
@@ -69,7 +83,7 @@ def load_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         raise ImageTruncated(f"{name}: the {header.format} file ends early, after {len(data):,} bytes; copy it again")
     if header.damage:
         raise ImageUnreadable(f"{name}: the {header.format} file is damaged: {header.damage}")
-    return _upright(_decode(data, header, name), header.orientation)
+    return upright(decode(data, header, name), header.orientation)
 
 
 def resize(image: Pixels, height: int, width: int) -> Pixels:
@@ -150,35 +164,82 @@ def to_grey(image: Pixels) -> Pixels:
     return grey[:, :, None]
 
 
-def prepare(image: NDArray[Any], spec: InputSpec) -> Pixels:
+def align(image: Pixels, points: ArrayLike, spec: InputSpec) -> Pixels:
+    """Turns, scales and shifts a face so that its five points come to lie as near as can be to the model's template.
+
+    The similarity is the least-squares one (Umeyama 1991, without reflection). Sampling is bilinear in integers, after
+    an average over blocks where the face shrinks to half or less; what lies outside of the image is 0 (black).
+
+    Args:
+        image: uint8 (H, W, 1 or 3).
+        points: (5, 2): image-left eye, image-right eye, nose tip, image-left mouth corner, image-right mouth corner;
+            x and y in pixels of the image.
+        spec: the model's input, of geometry "align".
+
+    Returns:
+        uint8 (spec.height, spec.width, channels), in the image's colour order.
+
+    Raises:
+        ImageShapeError: the image is no such array, the points are not five, not finite or (nearly) coincide, or the
+            input has no template.
+    """
+    if spec.geometry != "align":
+        raise ImageShapeError(f"the input {spec.name} has geometry {spec.geometry}; only align takes points")
+    return warp(_checked(image), fit_similarity(points, spec.template), spec.height, spec.width)
+
+
+def prepare(image: NDArray[Any], spec: InputSpec, points: ArrayLike | None = None) -> Pixels:
     """Brings an image to the model's size and colour; still uint8.
 
     Geometry "resize" stretches, "letterbox" adds a border of 114, "crop" takes the largest centred part of the right
-    aspect.
+    aspect, "align" brings five points of a face onto the template.
 
     Args:
         image: uint8 (H, W, 3) RGB; for a GREY model also (H, W) or (H, W, 1).
         spec: the model's input.
+        points: (5, 2) in pixels of the image, for "align" alone; see `align`.
 
     Returns:
-        uint8 (spec.height, spec.width, spec.channels), C-contiguous.
+        uint8 (spec.height, spec.width, spec.channels) in the spec's colour, C-contiguous.
 
     Raises:
-        ImageShapeError: the image is no such array.
+        ImageShapeError: the image is no such array; or points are missing, bad, or given for another geometry.
     """
-    if spec.colour == "GREY" and isinstance(image, np.ndarray) and image.ndim == 2:
-        image = image[:, :, None]
-    pixels = _checked(image, channels=(1, 3) if spec.colour == "GREY" else (3,))
+    if spec.geometry != "align" and points is None:
+        return place(image, spec)[0]
+    if points is None:
+        raise ImageShapeError(
+            f"the input {spec.name} has geometry align, which needs the face's five points; find them with a "
+            "FaceDetector, then prepare(image, spec, points)"
+        )
+    return _coloured(align(_accepted(image, spec), points, spec), spec)
+
+
+def place(image: NDArray[Any], spec: InputSpec) -> tuple[Pixels, Transform]:
+    """Prepares an image, and says where its pixels went: what a detector needs to bring boxes back.
+
+    Args:
+        image: as for `prepare`.
+        spec: the model's input; of any geometry but "align".
+
+    Returns:
+        As `prepare`, and the `Transform` from pixels of the image to pixels of the input.
+
+    Raises:
+        ImageShapeError: the image is no such array, or the geometry is "align".
+    """
+    if spec.geometry == "align":
+        raise ImageShapeError(f"the input {spec.name} has geometry align; use prepare(image, spec, points)")
+    pixels = _accepted(image, spec)
     if spec.geometry == "letterbox":
-        pixels = letterbox(pixels, spec.height, spec.width)[0]
-    else:
-        if spec.geometry == "crop":
-            x1, y1, x2, y2 = centre_box(pixels.shape[0], pixels.shape[1], spec.height, spec.width)
-            pixels = pixels[y1:y2, x1:x2]
-        pixels = resize_pixels(pixels, spec.height, spec.width)
-    if spec.channels == 1 and pixels.shape[2] == 3:
-        pixels = to_grey(pixels)
-    return np.ascontiguousarray(pixels)
+        pixels, transform = letterbox(pixels, spec.height, spec.width)
+        return _coloured(pixels, spec), transform
+    x1, y1, x2, y2 = 0, 0, pixels.shape[1], pixels.shape[0]
+    if spec.geometry == "crop":
+        x1, y1, x2, y2 = centre_box(pixels.shape[0], pixels.shape[1], spec.height, spec.width)
+    scale_x, scale_y = spec.width / (x2 - x1), spec.height / (y2 - y1)
+    pixels = resize_pixels(pixels[y1:y2, x1:x2], spec.height, spec.width)
+    return _coloured(pixels, spec), Transform(scale_x, scale_y, -x1 * scale_x, -y1 * scale_y)
 
 
 def to_tensor(pixels: Pixels, spec: InputSpec) -> NDArray[Any]:
@@ -188,7 +249,7 @@ def to_tensor(pixels: Pixels, spec: InputSpec) -> NDArray[Any]:
     clipped.
 
     Args:
-        pixels: uint8 (spec.height, spec.width, spec.channels), as `prepare` returns them.
+        pixels: uint8 (spec.height, spec.width, spec.channels) in the spec's colour order, as `prepare` returns them.
         spec: the model's input.
 
     Returns:
@@ -209,18 +270,19 @@ def to_tensor(pixels: Pixels, spec: InputSpec) -> NDArray[Any]:
     return np.ascontiguousarray(tensor[None])
 
 
-def preprocess(image: Source, spec: InputSpec) -> NDArray[Any]:
-    """Loads, prepares and scales an image: `to_tensor(prepare(load_image(image), spec), spec)`.
+def preprocess(image: Source, spec: InputSpec, points: ArrayLike | None = None) -> NDArray[Any]:
+    """Loads, prepares and scales an image: `to_tensor(prepare(load_image(image), spec, points), spec)`.
 
     Args:
         image: as `load_image` takes it; for a GREY model an array may also be uint8 (H, W) or (H, W, 1).
         spec: the model's input.
+        points: (5, 2) in pixels of the image, for geometry "align".
 
     Raises:
         ImageError: as `load_image` and `prepare`.
     """
     loaded = image if isinstance(image, np.ndarray) else load_image(image)
-    return to_tensor(prepare(loaded, spec), spec)
+    return to_tensor(prepare(loaded, spec, points), spec)
 
 
 @functools.lru_cache(maxsize=16)
@@ -238,43 +300,17 @@ def _table(spec: InputSpec) -> NDArray[Any]:
     return result
 
 
-def _read(path: Path, max_pixels: int) -> bytes:
-    try:
-        if not path.exists():
-            raise ImageUnreadable(f"{path}: no such file")
-        if not path.is_file():
-            raise ImageUnreadable(f"{path}: not a file; expected a JPEG, PNG, WebP or BMP image")
-        # 8 bytes a pixel is the most an honest file takes (16-bit RGBA); the rest is for metadata.
-        limit = 8 * max_pixels + 2**24
-        if path.stat().st_size > limit:
-            raise ImageTooLarge(f"{path}: {path.stat().st_size:,} bytes; an image file may have {limit:,}")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise ImageUnreadable(f"{path}: cannot be read ({error})") from None
+def _accepted(image: NDArray[Any], spec: InputSpec) -> Pixels:
+    if spec.colour == "GREY" and isinstance(image, np.ndarray) and image.ndim == 2:
+        image = image[:, :, None]
+    return _checked(image, channels=(1, 3) if spec.colour == "GREY" else (3,))
 
 
-def _decode(data: bytes, header: Header, name: str) -> Pixels:
-    # OpenCV's own orientation handling differs between versions and formats, so it is off here.
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise ImageUnreadable(f"{name}: the {header.format} file cannot be decoded ({error.err})") from None
-    if decoded is None:
-        raise ImageUnreadable(f"{name}: the {header.format} file is damaged; OpenCV cannot decode it")
-    if decoded.shape != (header.height, header.width, 3):
-        raise ImageUnreadable(f"{name}: decoded to {decoded.shape}; its header says {header.height} x {header.width}")
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Applies an EXIF orientation: 2-4 mirror, 5-8 also swap the axes."""
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
+def _coloured(pixels: Pixels, spec: InputSpec) -> Pixels:
+    if spec.channels == 1 and pixels.shape[2] == 3:
+        pixels = to_grey(pixels)
+    elif spec.colour == "BGR":
+        pixels = pixels[:, :, ::-1]
     return np.ascontiguousarray(pixels)
 
 

@@ -142,7 +142,7 @@ def document() -> dict[str, Any]:
         (["input", "height"], "8", "manifest.input.height"),
         (["input", "height"], True, "manifest.input.height"),
         (["input", "channels"], 4, "manifest.input.channels is 4; valid: 1, 3"),
-        (["input", "channels"], 1, "RGB has 3, GREY has 1"),
+        (["input", "channels"], 1, "RGB and BGR have 3, GREY has 1"),
         (["input", "scale"], [1.0], "InputSpec.scale has 1 values; expected 3"),
         (["input", "scale"], [1.0, "a", 1.0], r"manifest.input.scale\[1\]"),
         (["input", "dtype"], "int4", "valid: float32, int8, uint8"),

@@ -1,0 +1,90 @@
+"""`handlens detect IMAGE...`: where are the faces?"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from handlens import files
+from handlens.commands import _faces
+from handlens.errors import ImageError, OptionError
+from handlens.face import Face
+from handlens.image import Pixels, load_image
+
+
+def detect(
+    images: Annotated[list[Path], typer.Argument(help="JPEG, PNG, WebP or BMP files.")],
+    model: _faces.Model = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    draw: Annotated[
+        Path | None, typer.Option(help="Write the image with its faces drawn in: a file; for several images a folder.")
+    ] = None,
+    min_score: _faces.MinScore = None,
+    min_size: _faces.MinSize = 0.0,
+    engine: _faces.Engine = None,
+    threads: _faces.Threads = 1,
+) -> None:
+    """Find faces: boxes, scores, five points and gender. Exit code 2 when an image could not be read."""
+    targets = _targets(images, draw)
+    results: list[dict[str, Any]] = []
+    unreadable = []
+    with _faces.open_detector(model, engine, threads, min_score, min_size) as detector:
+        for image in images:
+            try:
+                pixels = load_image(image)
+                faces = detector.detect(pixels)
+            except ImageError as error:
+                if len(images) == 1:
+                    raise
+                unreadable.append(str(error))
+                typer.echo(f"skipped: {error}", err=True)
+                continue
+            if image in targets:
+                _write(targets[image], pixels, faces)
+            if not as_json:
+                typer.echo("\n".join(lines(image, faces)))
+            height, width = pixels.shape[:2]
+            found = [face.to_dict() for face in faces]
+            results.append({"image": str(image), "width": width, "height": height, "faces": found})
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+    _faces.skipped(unreadable, len(images))
+
+
+def lines(image: Path, faces: tuple[Face, ...]) -> list[str]:
+    """The faces of an image as text."""
+    result = [f"{image}: {len(faces) or 'no'} face{'' if len(faces) == 1 else 's'}"]
+    for face in faces:
+        x1, y1, x2, y2 = face.box
+        gender = f"  {face.gender.label} {face.gender.confidence:.2f}" if face.gender else ""
+        result.append(f"  score {face.score:.2f}  box {x1:.0f} {y1:.0f} {x2:.0f} {y2:.0f}{gender}")
+    return result
+
+
+def _targets(images: list[Path], draw: Path | None) -> dict[Path, Path]:
+    """Image to the file that its drawing goes to."""
+    if draw is None:
+        return {}
+    folder = len(images) > 1 or draw.is_dir()
+    targets = {image: draw / image.name if folder else draw for image in images}
+    seen: dict[Path, Path] = {}
+    for image, target in targets.items():
+        if target.suffix.lower() not in _faces.SUFFIXES:
+            raise OptionError(f"--draw would write {target}; expected a name that ends in {', '.join(_faces.SUFFIXES)}")
+        if target.resolve() in {other.resolve() for other in images}:
+            raise OptionError(f"--draw would overwrite the image {target}; choose another place")
+        if target in seen:
+            raise OptionError(f"--draw would write {seen[target]} and {image} to one file, {target}; draw them apart")
+        seen[target] = image
+    return targets
+
+
+def _write(target: Path, pixels: Pixels, faces: tuple[Face, ...]) -> None:
+    import cv2
+
+    from handlens._draw import draw_faces
+
+    drawn = draw_faces(pixels, faces)[:, :, ::-1]
+    encoded = cv2.imencode(target.suffix.lower(), drawn)[1]
+    files.write_bytes(target, encoded.tobytes())
