@@ -1,12 +1,14 @@
 """Fine-tuning a compressed network towards its float parent's outputs; no labels, so it is the same for every task.
 
-An embedding is matched by cosine (Hinton et al. 2015 in spirit: the parent is the teacher), any other output by its
-squared error over the parent's variance. Works on every Keras 3 backend, through compile and fit.
+An embedding is matched by cosine (Hinton et al. 2015 in spirit: the parent is the teacher), a logit by the divergence
+of the two probabilities, any other output by its squared error over the parent's variance. Where a network answers for
+many cells, nearly all of them empty, a cell weighs by the probability that something is there. Works on every Keras 3
+backend, through compile and fit.
 """
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +18,7 @@ from keras import ops
 
 from handlens.manifest import InputSpec
 from handlens_export.progress import Bar
+from handlens_train.exportable import Match
 from handlens_train.images import scaled
 
 PACE = 10  # batches between two changes of learning rate or masks: each costs JAX a copy of its state
@@ -45,11 +48,11 @@ class Plan:
 class Distiller(keras.Model):
     """Trains `student` to answer as `teacher` does; both map an image batch to a dict of outputs."""
 
-    def __init__(self, student: Any, teacher: Any, embeddings: Sequence[str]) -> None:
+    def __init__(self, student: Any, teacher: Any, matching: Mapping[str, Match]) -> None:
         """Keeps both; the teacher is frozen."""
         super().__init__(name="distiller")
         teacher.trainable = False
-        self.student, self.teacher, self.embeddings = student, teacher, tuple(embeddings)
+        self.student, self.teacher, self.matching = student, teacher, dict(matching)
 
     def call(self, image: Any, training: bool = False) -> Any:
         """The student's outputs."""
@@ -59,10 +62,8 @@ class Distiller(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """How far the student's outputs are from the teacher's: the sum over outputs, each about 0..1."""
-        total = 0.0
-        for name, wanted in self.teacher(x, training=False).items():
-            total = total + _distance(ops.stop_gradient(wanted), y_pred[name], name in self.embeddings)
-        return total
+        wanted = {name: ops.stop_gradient(value) for name, value in self.teacher(x, training=False).items()}
+        return _distance(wanted, y_pred, self.matching)
 
 
 class Batches(keras.utils.PyDataset):
@@ -96,7 +97,7 @@ def fine_tune(
     spec: InputSpec,
     plan: Plan,
     *,
-    embeddings: Sequence[str],
+    matching: Mapping[str, Match],
     label: str,
     on_pace: Callable[[float], None] = lambda progress: None,
     on_round: Callable[[], None] = lambda: None,
@@ -109,7 +110,7 @@ def fine_tune(
         images: prepared uint8 training images.
         spec: of the input.
         plan: steps, learning rate, time limit.
-        embeddings: the outputs to match by cosine.
+        matching: how to match each output.
         label: for the progress line.
         on_pace: called every few batches with the progress, 0..1, while no batch is running; it may assign weights.
         on_round: called after each round of the plan; it may read weights.
@@ -117,7 +118,7 @@ def fine_tune(
     Returns:
         The mean loss of the last round.
     """
-    distiller = Distiller(student, teacher, embeddings)
+    distiller = Distiller(student, teacher, matching)
     # Weight decay or momentum would move masked weights or outlive a mask, so plain Adam it is.
     distiller.compile(optimizer=keras.optimizers.Adam(plan.rate, clipnorm=1.0))
     steps = max(1, plan.steps // plan.rounds)
@@ -133,17 +134,18 @@ def distance(
     teacher: Any,
     images: Sequence[np.ndarray],
     spec: InputSpec,
-    embeddings: Sequence[str],
+    matching: Mapping[str, Match],
     batch: int = 32,
 ) -> float:
     """The loss of `fine_tune` over whole images, nothing augmented and nothing trained."""
     total, count = 0.0, 0
     for start in range(0, len(images) - len(images) % batch or len(images), batch):
         x = scaled(np.stack(images[start : start + batch]), spec)
-        wanted, got = teacher.predict_on_batch(x), student.predict_on_batch(x)
-        loss = sum(
-            _distance(ops.convert_to_tensor(wanted[k]), ops.convert_to_tensor(got[k]), k in embeddings) for k in wanted
+        wanted, got = (
+            {name: ops.convert_to_tensor(value) for name, value in model.predict_on_batch(x).items()}
+            for model in (teacher, student)
         )
+        loss = _distance(wanted, got, matching)
         total, count = total + float(ops.convert_to_numpy(loss)) * len(x), count + len(x)
     return total / count
 
@@ -187,10 +189,42 @@ class _Pacer(keras.callbacks.Callback):
         self.on_round()
 
 
-def _distance(wanted: Any, got: Any, embedding: bool) -> Any:
-    if embedding:
-        return 1.0 - ops.mean(ops.sum(ops.normalize(wanted, axis=-1) * ops.normalize(got, axis=-1), axis=-1))
-    return ops.mean(ops.square(got - wanted)) / (ops.var(wanted) + 1e-6)
+def _distance(wanted: Mapping[str, Any], got: Mapping[str, Any], matching: Mapping[str, Match]) -> Any:
+    total: Any = 0.0
+    for name, match in matching.items():
+        weight = None if match.weight is None else ops.sigmoid(wanted[match.weight])
+        total = total + _MEASURES[match.kind](wanted[name], got[name], weight)
+    return total
+
+
+def _cosine(wanted: Any, got: Any, weight: Any) -> Any:
+    cosines = ops.sum(ops.normalize(wanted, axis=-1) * ops.normalize(got, axis=-1), axis=-1, keepdims=True)
+    return _mean(1.0 - cosines, weight)
+
+
+def _logit(wanted: Any, got: Any, weight: Any) -> Any:
+    """The divergence of two probabilities, stable for any logit."""
+    wanted_p = ops.sigmoid(wanted)
+    divergence = (ops.softplus(got) - wanted_p * got) - (ops.softplus(wanted) - wanted_p * wanted)
+    if weight is None and len(wanted.shape) == 3:
+        # Cells of a detector: those where either of the two sees something, and a little of all the rest.
+        weight = ops.maximum(wanted_p, ops.stop_gradient(ops.sigmoid(got))) + _EMPTY
+    return _mean(divergence, weight)
+
+
+def _value(wanted: Any, got: Any, weight: Any) -> Any:
+    return _mean(ops.square(got - wanted), weight) / (ops.var(wanted) + 1e-6)
+
+
+def _mean(values: Any, weight: Any) -> Any:
+    """The mean, weighted; one more in the count keeps a batch in which nothing weighs from being all that counts."""
+    if weight is None:
+        return ops.mean(values)
+    return ops.sum(weight * ops.mean(values, axis=-1, keepdims=True)) / (ops.sum(weight) + 1.0)
+
+
+_EMPTY = 0.01
+_MEASURES = {"cosine": _cosine, "logit": _logit, "value": _value}
 
 
 def _augmented(image: np.ndarray, random: np.random.Generator) -> np.ndarray:

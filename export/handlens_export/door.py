@@ -8,10 +8,10 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from handlens.artifact import Artifact, write_artifact
+from handlens.artifact import Artifact, update_manifest, write_artifact
 from handlens.errors import GateFailed, OptionError
 from handlens_export import candidate
 from handlens_export.gate import Verdict, judge
@@ -122,6 +122,9 @@ def _measured(shop: Workshop, recipe: Recipe, kind: Format, folder: Path) -> tup
     path = folder / f"{shop.source.name}-{recipe.name}.{kind}"
     shop.say(f"{path.name}: {recipe.summary}")
     candidate.write(candidate.make(shop, recipe, kind), str(path))
+    if shop.source.thresholds is not None:  # before it is evaluated, which may want to read them
+        found = shop.source.thresholds(path, None)
+        update_manifest(path, replace(Artifact.open(path).manifest, thresholds=found))
     return path, shop.source.evaluate(path, SPLIT, None)
 
 

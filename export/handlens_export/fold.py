@@ -2,8 +2,9 @@
 
 After `for_inference` a network computes the same function with: convolutions that carry a bias and no activation (dense
 layers become 1x1 convolutions, so that every engine, old ones included, quantizes them per channel), activations as
-calls of their own, no dropout, and no batch normalisation. One that follows no convolution (a BNNeck) becomes a 1x1
-depthwise convolution: a scale and a bias a channel, which int8 represents per channel too.
+calls of their own, nearest upsampling as one operator, no dropout, and no batch normalisation. One that follows no
+convolution (a BNNeck) becomes a 1x1 depthwise convolution: a scale and a bias a channel, which int8 represents per
+channel too.
 """
 
 from dataclasses import replace
@@ -13,6 +14,7 @@ import keras
 import numpy as np
 
 from handlens_export.graph import Graph, Node, Value, unique_names
+from handlens_export.layers import NearestUpsample
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
 _TRAINING_ONLY = (
@@ -42,7 +44,13 @@ class _Rewriter:
         self.foldable: dict[Value, int] = {}  # output of a convolution with one reader -> its index in `nodes`
 
     def run(self) -> Graph:
-        rules = {"BatchNormalization": self.batch_norm, "Dense": self.dense, "Rescaling": self.rescaling}
+        rules = {
+            "BatchNormalization": self.batch_norm,
+            "Dense": self.dense,
+            "Rescaling": self.rescaling,
+            "UpSampling2D": self.upsampling,
+            "SeparableConv2D": self.separable,
+        }
         for original in self.graph.nodes:
             node = original.rewired(self.swap)
             kind = node.cls.__name__
@@ -95,6 +103,45 @@ class _Rewriter:
         if self.uses[node.output] == 1 and _activation(config) == "linear":
             self.foldable[node.output] = len(self.nodes) - 1
         self.nodes.append(_reshape(f"{node.name}_out", wide, node.output))
+
+    def separable(self, node: Node) -> None:
+        """Two convolutions, so that int8 has a range between them."""
+        config = node.config
+        depthwise, pointwise, *bias = node.weights
+        if config["data_format"] != "channels_last":
+            self.nodes.append(node)
+            return
+        shared = {key: config[key] for key in ("kernel_size", "strides", "padding", "dilation_rate")}
+        first = keras.layers.DepthwiseConv2D(**shared, depth_multiplier=config["depth_multiplier"])
+        second = keras.layers.Conv2D(config["filters"], 1).get_config() | {"activation": config["activation"]}
+        middle = Value((*node.output.shape[:-1], pointwise.shape[2]))
+        self.convolution(
+            replace(
+                node,
+                name=f"{node.name}_depthwise",
+                cls=keras.layers.DepthwiseConv2D,
+                config=first.get_config(),
+                weights=(depthwise,),
+                output=middle,
+            )
+        )
+        self.convolution(
+            replace(
+                node,
+                cls=keras.layers.Conv2D,
+                config=second,
+                weights=(pointwise, *bias),
+                args=(middle,),
+                kwargs={},
+            )
+        )
+
+    def upsampling(self, node: Node) -> None:
+        config, shape = node.config, node.inputs[0].shape
+        plain = config["interpolation"] == "nearest" and config["data_format"] == "channels_last"
+        if plain and None not in shape:
+            node = replace(node, cls=NearestUpsample, config={"size": tuple(config["size"])})
+        self.nodes.append(node)
 
     def batch_norm(self, node: Node) -> None:
         config = dict(node.config)

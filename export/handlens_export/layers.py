@@ -82,6 +82,28 @@ def _compressed(layer: Any, reduced: tuple[int, ...]) -> Any:
     return fake_quantize_kernel(kernel, reduced) if layer.quantize else kernel
 
 
+class NearestUpsample(keras.layers.Layer):
+    """Repeats rows and columns: Keras's nearest UpSampling2D, which converts to five operators, as one.
+
+    Args:
+        size: how often a row and a column are repeated.
+    """
+
+    def __init__(self, size: tuple[int, int], **kwargs: Any) -> None:
+        """Makes the layer; it has no weights."""
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+
+    def call(self, x: Any) -> Any:
+        """(N, H, W, C) to (N, H * size[0], W * size[1], C)."""
+        height, width = x.shape[1:3]
+        return ops.image.resize(x, (height * self.size[0], width * self.size[1]), interpolation="nearest")
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the layer again."""
+        return {**super().get_config(), "size": self.size}
+
+
 class FakeQuant(keras.layers.Layer):
     """Rounds a tensor to the 256 steps of its range, which holds zero exactly.
 

@@ -3,7 +3,8 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from handlens_export import quiet
 from handlens_export.convert import endpoint
 
 OPSET = 17
+_KEEPS_VALUES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")
 
 
 def to_onnx(model: Any) -> bytes:
@@ -41,18 +43,31 @@ def to_onnx(model: Any) -> bytes:
         proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     names = [tensor.name for tensor in proto.graph.output]
     wanted = list(function.get_concrete_function().structured_outputs)
-    _rename(proto.graph, dict(zip(names, wanted, strict=True)))
+    if set(names) != set(wanted):  # tf2onnx names outputs as the function does, but not in every version
+        _rename(proto.graph, dict(zip(names, sorted(wanted), strict=True)))
     _rename(proto.graph, {proto.graph.input[0].name: image.name})
+    _plain_nearest(proto.graph)
     proto.producer_name, proto.producer_version = "handlens", ""
     return bytes(proto.SerializeToString())
 
 
-def quantize(model: bytes, images: np.ndarray) -> bytes:
+def _plain_nearest(graph: Any) -> None:
+    """Replaces a deprecated way to count pixels in nearest upsampling; by whole factors, this one gives the same."""
+    for node in graph.node:
+        modes = {attribute.name: attribute for attribute in node.attribute}
+        counted = modes.get("coordinate_transformation_mode")
+        if node.op_type == "Resize" and counted is not None and counted.s == b"tf_half_pixel_for_nn":
+            counted.s, modes["nearest_mode"].s = b"asymmetric", b"floor"
+
+
+def quantize(model: bytes, images: np.ndarray, output_ranges: Mapping[str, tuple[float, float]] | None = None) -> bytes:
     """Quantizes to int8 as QDQ: weights per channel and symmetric, activations by the range over the images.
 
     Args:
         model: a float32 ONNX model with one input.
         images: (N, H, W, C) float32, scaled as the network takes them.
+        output_ranges: by output of the model, instead of what the images give; what an output is joined from gets the
+            same range, so that it is rounded once.
 
     Raises:
         MissingExtra: onnxruntime is not installed.
@@ -76,6 +91,7 @@ def quantize(model: bytes, images: np.ndarray) -> bytes:
         source.write_bytes(model)
         name = _inputs(model)[0]
         quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
+        ranges = _tensor_ranges(ready.read_bytes(), output_ranges or {})
         quantization.quantize_static(
             str(ready),
             str(target),
@@ -84,8 +100,43 @@ def quantize(model: bytes, images: np.ndarray) -> bytes:
             per_channel=True,
             activation_type=quantization.QuantType.QInt8,
             weight_type=quantization.QuantType.QInt8,
+            extra_options={"TensorQuantOverrides": ranges},
         )
         return target.read_bytes()
+
+
+def _tensor_ranges(model: bytes, ranges: Mapping[str, tuple[float, float]]) -> dict[str, list[dict[str, Any]]]:
+    """The ranges of outputs and of the tensors they are joined from, as ONNX Runtime's quantizer takes them."""
+    import onnx
+
+    graph = onnx.load_model_from_string(model).graph
+    makers = {node.output[0]: node for node in graph.node}
+    uses = Counter(name for node in graph.node for name in node.input)
+    found = {}
+    for output, (low, high) in ranges.items():
+        ends, inner = [output], [output]
+        while inner:
+            maker = makers.get(inner.pop())
+            if maker is None:
+                continue
+            if maker.op_type == "Concat":
+                inner += [name for name in maker.input if uses[name] == 1]
+                ends += [name for name in maker.input if uses[name] == 1]
+            elif maker.op_type in _KEEPS_VALUES and uses[maker.input[0]] == 1:
+                inner.append(maker.input[0])
+                ends.append(maker.input[0])
+        for name in ends:
+            # The quantizer gives the output of a reshape the scale of its input, and takes no other.
+            if name not in makers or makers[name].op_type not in _KEEPS_VALUES:
+                limits = {"rmin": np.float32(low), "rmax": np.float32(high)}
+                found[name] = [{"quant_type": _int8(), **limits}]
+    return found
+
+
+def _int8() -> Any:
+    from onnxruntime.quantization import QuantType
+
+    return QuantType.QInt8
 
 
 def sparsity(model: bytes) -> float:

@@ -11,7 +11,7 @@ from handlens.files import write_text
 from handlens.image import prepare
 from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
-from handlens_export import compressed, fold, graph, prune, qat, ranges, store
+from handlens_export import compressed, fold, graph, matching, prune, qat, ranges, store
 from handlens_export.distill import Plan
 from handlens_export.graph import Graph
 from handlens_export.ranges import Ranges
@@ -21,6 +21,7 @@ from handlens_train.images import scaled
 
 POOL = 4096  # images at most to fine-tune on
 HELD_OUT = 256  # images at most, not fine-tuned on, to choose the best moment by
+POOL_BYTES = 384 * 2**20  # at most for both; a large input leaves room for fewer images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Workshop:
     def __init__(self, source: Exportable, kept: store.Store, options: Options, say: Callable[[str], None]) -> None:
         """Takes the run, where to keep finished work, and where to report to."""
         self.source, self.kept, self.options, self.say = source, kept, options, say
-        self.embeddings = tuple(o.name for o in source.outputs if "embedding" in (o.name + o.meaning).lower())
+        self.matching = matching.matches(source.outputs, source.matching)
 
     @cached_property
     def parent(self) -> Graph:
@@ -85,7 +86,9 @@ class Workshop:
     @cached_property
     def tuning(self) -> tuple[np.ndarray, np.ndarray]:
         """uint8 images to fine-tune on, and others held out."""
-        images, _ = self.source.training_images(POOL + HELD_OUT, self.options.seed + 1)
+        spec = self.source.input
+        count = min(POOL + HELD_OUT, POOL_BYTES // (spec.height * spec.width * spec.channels))
+        images, _ = self.source.training_images(count, self.options.seed + 1)
         held = min(HELD_OUT, len(images) // 4)
         return images[held:], images[:held]
 
@@ -99,10 +102,11 @@ class Workshop:
             notes.append(note)
         if recipe.arithmetic != "int8":
             return Prepared(network, {}, None, "; ".join(notes))
-        found = ranges.calibrate(network, self.calibration_batch, self.source.input)
+        found = ranges.calibrate(network, self.calibration_batch, self.source.input, matching=self.matching)
         if recipe.qat_steps:
             network, found, note = self._quantization_aware(recipe, network, found)
             notes.append(note)
+        notes += self._output_note(network, found)
         # The file holds them as scales and the manifest as a hash; this is the table to look at.
         table = json.dumps(found, indent=1) + "\n"
         write_text(self.kept.folder / f"{self.source.name}-{recipe.name}.ranges.json", table)
@@ -116,7 +120,7 @@ class Workshop:
         if kept is None:
             self.say(f"pruning to {recipe.sparsity:.0%} of the weights zero, at most {plan.max_minutes:g} minutes")
             images, spec = self.tuning[0], self.source.input
-            found = prune.prune(self.parent, images, spec, recipe.sparsity, plan, self.embeddings, recipe.block)
+            found = prune.prune(self.parent, images, spec, recipe.sparsity, plan, self.matching, recipe.block)
             note = f"in runs of {recipe.block}; depthwise kernels are not pruned"
             kept = store.Kept(store.weights_of(found), {}, note)
             self.kept.save(path, kept)
@@ -134,13 +138,24 @@ class Workshop:
             self.say(f"quantization-aware training, at most {plan.max_minutes:g} minutes")
             images, held_out = self.tuning
             trained, trained_ranges, note = qat.quantization_aware(
-                network, self.parent, found, images, held_out, self.source.input, plan, self.embeddings
+                network, self.parent, found, images, held_out, self.source.input, plan, self.matching
             )
             kept = store.Kept(store.weights_of(trained), trained_ranges, f"QAT: {note}")
             self.kept.save(path, kept)
         else:
             self.say(f"quantization-aware network taken from {path.parent.name}/{path.name}")
         return network.with_weights(kept.weights), kept.ranges, kept.note
+
+    def _output_note(self, network: Graph, found: Ranges) -> list[str]:
+        """What int8 spends the steps of the outputs on, where that is less than what calibration saw."""
+        places = ranges.output_places(network)
+        ends = []
+        for name in matching.bounded(self.matching):
+            if name in places:
+                low, high = found[places[name]]
+                limit = f" (logit, +-{matching.LOGIT_LIMIT:g} at most)" if self.matching[name].kind == "logit" else ""
+                ends.append(f"{name} {low:.2f} to {high:.2f}{limit}")
+        return [f"int8 range of outputs: {', '.join(ends)}"] if ends else []
 
     def _plan(self, steps: int, rate: float) -> Plan:
         given = self.options.steps
@@ -153,7 +168,8 @@ class Workshop:
 
     def _facts(self, network: Graph, plan: Plan) -> dict[str, object]:
         images = ranges.images_sha256(self.tuning[0])
-        return {"network": store.graph_sha256(network), "images": images, **asdict(plan)}
+        matched = {name: asdict(match) for name, match in self.matching.items()}
+        return {"network": store.graph_sha256(network), "images": images, "matching": matched, **asdict(plan)}
 
     def _calibration_record(self, found: Ranges) -> Calibration:
         (images, source), picked = self.calibration, self.options.calibration

@@ -18,6 +18,7 @@ from handlens.manifest import InputSpec
 from handlens_export.compressed import plain_weights, prunable, trainable
 from handlens_export.distill import Plan, fine_tune
 from handlens_export.graph import Graph, build
+from handlens_train.exportable import Match
 
 RAMP = 0.6  # of the fine-tuning; the rest is spent at the full sparsity
 
@@ -69,7 +70,7 @@ def prune(
     spec: InputSpec,
     target: float,
     plan: Plan,
-    embeddings: Sequence[str],
+    matching: Mapping[str, Match],
     block: int = 1,
 ) -> Graph:
     """Returns the network with exactly `target` of its prunable weights zero, fine-tuned against itself as it was.
@@ -80,7 +81,7 @@ def prune(
         spec: of the input.
         target: fraction of prunable weights to zero, 0..1.
         plan: of the fine-tuning; with 0 steps the weights are cut and nothing is trained.
-        embeddings: the outputs to match by cosine.
+        matching: how to match each output.
         block: see `lamp_masks`.
     """
     if plan.steps == 0:
@@ -106,7 +107,7 @@ def prune(
         images,
         spec,
         plan,
-        embeddings=embeddings,
+        matching=matching,
         label=f"pruning to {target:.0%}",
         on_pace=tighten,
     )

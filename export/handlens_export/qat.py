@@ -14,7 +14,9 @@ from handlens.manifest import InputSpec
 from handlens_export.compressed import plain_weights, prunable, trainable
 from handlens_export.distill import Plan, distance, fine_tune
 from handlens_export.graph import Graph, build
+from handlens_export.matching import bounded
 from handlens_export.ranges import Ranges, trained_ranges, with_fake_quant
+from handlens_train.exportable import Match
 
 MOMENTUM = 0.99
 ROUNDS = 4  # looks at the held-out images
@@ -28,7 +30,7 @@ def quantization_aware(
     held_out: Sequence[np.ndarray],
     spec: InputSpec,
     plan: Plan,
-    embeddings: Sequence[str],
+    matching: Mapping[str, Match],
 ) -> tuple[Graph, Ranges, str]:
     """Fine-tunes weights and ranges for int8.
 
@@ -40,20 +42,22 @@ def quantization_aware(
         held_out: others, to choose the best moment by.
         spec: of the input.
         plan: of the fine-tuning.
-        embeddings: the outputs to match by cosine.
+        matching: how to match each output; the ranges of those that are `bounded` stay as they are.
 
     Returns:
         The network with its new float weights, its ranges, and a sentence on what was gained.
     """
     masks = {name: (kernel != 0).astype(np.float32) for name, kernel in prunable(graph).items()}
-    student = trainable(with_fake_quant(graph, ranges, MOMENTUM), masks, quantize=True, name="quantized")
+    student = trainable(
+        with_fake_quant(graph, ranges, MOMENTUM, bounded(matching)), masks, quantize=True, name="quantized"
+    )
     parent = build(teacher, name="parent")
-    first = best = distance(student, parent, held_out, spec, embeddings)
+    first = best = distance(student, parent, held_out, spec, matching)
     found: tuple[Graph, Ranges] = graph, dict(ranges)
 
     def look() -> None:
         nonlocal best, found
-        reached = distance(student, parent, held_out, spec, embeddings)
+        reached = distance(student, parent, held_out, spec, matching)
         if reached < best:
             best, found = reached, (graph.with_weights(plain_weights(student)), trained_ranges(student))
 
@@ -63,7 +67,7 @@ def quantization_aware(
         images,
         spec,
         replace(plan, rounds=ROUNDS),
-        embeddings=embeddings,
+        matching=matching,
         label="quantization-aware training",
         on_round=look,
     )

@@ -1,12 +1,15 @@
 """Where an int8 network needs a range, and what the ranges are.
 
 A range is needed after every operator that makes new values; not after one whose output shares its input's scale
-(padding, pooling by maximum, reshaping), and not between an operator and the relu that converters fuse into it.
+(padding, pooling by maximum, reshaping), not between an operator and the relu that converters fuse into it, and not
+before a concatenation, whose parts have one scale with it: the heads of a detector's strides are rounded once, straight
+to the scale of the output they are parts of.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +19,8 @@ import numpy as np
 from handlens.manifest import InputSpec
 from handlens_export.graph import Graph, Node, Value, build_reading
 from handlens_export.layers import FakeQuant
+from handlens_export.matching import LOGIT_LIMIT
+from handlens_train.exportable import Match
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -29,24 +34,63 @@ _SAME_SCALE = {
     "Reshape",
     "Permute",
     "UpSampling2D",
+    "NearestUpsample",
 }
 _FUSES_RELU = {"Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "Dense", "Add", "Subtract", "Multiply"}
 # What TensorFlow Lite's int8 specification prescribes for these outputs, whatever the data.
 _FIXED = {"sigmoid": (0.0, 255 / 256), "softmax": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128)}
 _SMALLEST = 1e-6
+SEEN = 0.02  # the probability from which a cell of a detector counts: below, nobody reads its box
+_SEEN_LOGIT = math.log(SEEN / (1 - SEEN))
+_ENOUGH_CELLS = 100
+_MARGIN = 1.1
+_ROOM = 0.1
 
 
 def places(graph: Graph) -> dict[str, Value]:
     """The tensors that need a range, by name: the inputs by theirs, others by that of the call that makes them."""
     uses = graph.uses()
     readers: dict[Value, Node] = {value: node for node in graph.nodes for value in node.inputs}
+    joined = _joined(graph)
     found = dict(graph.inputs)
     for node in graph.nodes:
         reader = readers.get(node.output)
         fused = node.cls.__name__ in _FUSES_RELU and uses[node.output] == 1 and reader is not None and _is_relu(reader)
-        if node.cls.__name__ not in _SAME_SCALE and not fused:
+        if node.cls.__name__ not in _SAME_SCALE and not fused and node.name not in joined:
             found[node.name] = node.output
     return found
+
+
+def output_places(graph: Graph) -> dict[str, str]:
+    """The place, of `places`, whose range is that of an output of the network, and of nothing else; by output."""
+    needed, makers, uses = places(graph), {node.output: node for node in graph.nodes}, graph.uses()
+    found = {}
+    for name, value in graph.outputs.items():
+        end = _source(value, makers, uses)
+        if end is not None and end.name in needed:
+            found[name] = end.name
+    return found
+
+
+def _joined(graph: Graph) -> set[str]:
+    """The calls whose output goes into a concatenation alone, perhaps by way of reshapes."""
+    makers, uses = {node.output: node for node in graph.nodes}, graph.uses()
+    found = set()
+    for node in graph.nodes:
+        if node.cls.__name__ == "Concatenate":
+            ends = (_source(value, makers, uses) for value in node.inputs)
+            found |= {end.name for end in ends if end is not None and _kind(end) not in _FIXED}
+    return found
+
+
+def _source(value: Value, makers: Mapping[Value, Node], uses: Mapping[Value, int]) -> Node | None:
+    """The call that made a tensor's values, through calls that keep the scale; None if anything else reads them."""
+    while uses[value] == 1 and value in makers:
+        node = makers[value]
+        if node.cls.__name__ not in _SAME_SCALE:
+            return node
+        (value,) = node.inputs
+    return None
 
 
 def fixed_ranges(graph: Graph, spec: InputSpec) -> Ranges:
@@ -61,42 +105,105 @@ def fixed_ranges(graph: Graph, spec: InputSpec) -> Ranges:
     return found
 
 
-def calibrate(graph: Graph, images: np.ndarray, spec: InputSpec, batch: int = 16) -> Ranges:
+def calibrate(
+    graph: Graph,
+    images: np.ndarray,
+    spec: InputSpec,
+    batch: int = 16,
+    matching: Mapping[str, Match] | None = None,
+) -> Ranges:
     """Measures the lowest and highest value of each tensor that needs a range, zero included.
+
+    Two kinds of output get another, so that their steps go where they matter: a logit a little more than was seen, but
+    no more than `LOGIT_LIMIT` either way; and what is weighed by a score, only the values of cells whose score is above
+    `SEEN`, and a margin.
 
     Args:
         graph: as `for_inference` gives it.
         images: (N, H, W, C) float32, scaled as the network takes them.
         spec: of the input, for its exact range.
         batch: images at a time.
+        matching: what the network's outputs are.
     """
     fixed = fixed_ranges(graph, spec)
     wanted = {name: value for name, value in places(graph).items() if name not in fixed}
     observer = build_reading(graph, wanted, name="observer")
     lows, highs = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, _SMALLEST)
+    outputs = _Outputs(output_places(graph), matching or {})
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         missing = batch - len(chunk)  # A last batch of another shape would be compiled again.
         if missing:
             chunk = np.concatenate([chunk, np.repeat(chunk[-1:], missing, axis=0)])
-        for name, values in observer.predict_on_batch(chunk).items():
+        answers = observer.predict_on_batch(chunk)
+        outputs.look(answers)
+        for name, values in answers.items():
             lows[name] = min(lows[name], float(np.min(values)))
             highs[name] = max(highs[name], float(np.max(values)))
-    return fixed | {name: (lows[name], highs[name]) for name in wanted}
+    return outputs.bounded({name: (lows[name], highs[name]) for name in wanted}) | fixed
 
 
-def with_fake_quant(graph: Graph, ranges: Mapping[str, tuple[float, float]], momentum: float | None = None) -> Graph:
+class _Outputs:
+    """What calibration knows of the outputs beyond their lowest and highest value."""
+
+    def __init__(self, places: Mapping[str, str], matching: Mapping[str, Match]) -> None:
+        """Takes the place of each output, and what it is."""
+        self.logits = [places[name] for name, match in matching.items() if match.kind == "logit" and name in places]
+        self.cells = {
+            places[name]: places[match.weight]
+            for name, match in matching.items()
+            if match.weight and name in places and match.weight in places
+        }
+        self.count = dict.fromkeys(self.cells, 0)
+        self.low, self.high = dict.fromkeys(self.cells, 0.0), dict.fromkeys(self.cells, _SMALLEST)
+
+    def look(self, answers: Mapping[str, np.ndarray]) -> None:
+        """Takes the values of a batch by place."""
+        for name, weight in self.cells.items():
+            if name in answers and weight in answers:
+                seen = answers[name][answers[weight][..., 0] > _SEEN_LOGIT]
+                self.count[name] += len(seen)
+                self.low[name] = min(self.low[name], float(seen.min(initial=0.0)))
+                self.high[name] = max(self.high[name], float(seen.max(initial=0.0)))
+
+    def bounded(self, found: Ranges) -> Ranges:
+        """The same ranges, those of outputs no wider than they need to be."""
+        found = dict(found)
+        for name in found.keys() & set(self.logits):  # a face surer than any of the calibration's must not tie with it
+            low, high = found[name]
+            found[name] = (low - _ROOM * (high - low), high + _ROOM * (high - low))
+        limits = {name: (-LOGIT_LIMIT, LOGIT_LIMIT) for name in self.logits}
+        for name, count in self.count.items():
+            if count >= _ENOUGH_CELLS:
+                low, high = limits.get(name, (-np.inf, np.inf))
+                limits[name] = max(low, self.low[name] * _MARGIN), min(high, self.high[name] * _MARGIN)
+        narrowed = {
+            name: (max(low, found[name][0]), min(high, found[name][1]))
+            for name, (low, high) in limits.items()
+            if name in found
+        }
+        return found | narrowed
+
+
+def with_fake_quant(
+    graph: Graph,
+    ranges: Mapping[str, tuple[float, float]],
+    momentum: float | None = None,
+    kept: Iterable[str] = (),
+) -> Graph:
     """The same network with a `FakeQuant` call, named NAME_range, on every tensor that needs a range.
 
     Args:
         graph: as `for_inference` gives it.
         ranges: by name, as `calibrate` gives them.
         momentum: lets ranges move in training; the prescribed ones (input, sigmoid, ...) stay.
+        kept: outputs of the network whose range stays, too.
     """
     needed = places(graph)
     swap: dict[Value, Value] = {}
     nodes: list[Node] = []
     pinned = set(graph.inputs) | {node.name for node in graph.nodes if _kind(node) in _FIXED}
+    pinned |= {name for output, name in output_places(graph).items() if output in set(kept)}
 
     def quantized(name: str, value: Value) -> None:
         low, high = ranges[name]

@@ -1,5 +1,6 @@
 """A tiny network shaped like the real ones (inverted residuals, explicit padding, BNNeck), as a run hands it on."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 
 from handlens import metrics
-from handlens.artifact import Artifact
-from handlens.engine import open_engine
-from handlens.golden import GENERATORS, generate
+from handlens.artifact import Artifact, write_artifact
+from handlens.engine import open_engine, open_model
+from handlens.golden import GENERATORS, default_tolerance, generate, record_goldens
 from handlens.image import to_tensor
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+from handlens.manifest import Compression, DataSource, InputSpec, Manifest, Metric, OutputSpec, Provenance, Tolerance
 
 HEIGHT, WIDTH = 32, 16
+MODELS = Path(__file__).parents[1] / "golden" / "models"
 SPEC = InputSpec(name="image", height=HEIGHT, width=WIDTH, channels=3, scale=(1 / 128,) * 3, offset=(-127 / 128,) * 3)
 
 
@@ -143,3 +145,65 @@ def make_source(tiny: Any, images: np.ndarray) -> Callable[..., Any]:
         return Exportable(**parts | changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_artifact() -> Callable[..., Artifact]:
+    """Writes a whole artifact around one of the golden models; it is of no use but to be read and timed."""
+
+    def write(
+        path: Path,
+        model_file: str = "tiny_float32.tflite",
+        recipe: str = "float32",
+        figures: tuple[Metric, ...] = (),
+        extras: dict[str, object] | None = None,
+        **changes: Any,
+    ) -> Artifact:
+        kind = "onnx" if model_file.endswith(".onnx") else "tflite"
+        model = (MODELS / model_file).read_bytes()
+        engine = open_model(model, kind)
+        into, out = engine.inputs[0], engine.outputs[0]
+        spec = InputSpec(
+            name=into.name,
+            height=into.shape[1],
+            width=into.shape[2],
+            channels=3,
+            dtype=into.dtype,
+            scale=(1 / 127.5,) * 3,
+            offset=(-1.0,) * 3,
+            quant_scale=into.quant_scale,
+            quant_zero_point=into.quant_zero_point,
+        )
+        output = OutputSpec(
+            name=out.name,
+            meaning="embedding, not normalised",
+            shape=out.shape,
+            dtype=out.dtype,
+            quant_scale=out.quant_scale,
+            quant_zero_point=out.quant_zero_point,
+            tolerance=default_tolerance(out.dtype, out.quant_scale),
+        )
+        goldens = record_goldens(engine, spec)
+        engine.close()
+        parts: dict[str, Any] = {
+            "task": "reid",
+            "name": "tiny",
+            "version": "1",
+            "input": spec,
+            "outputs": (output,),
+            "metrics": figures,
+            "compression": Compression(
+                recipe=recipe, format=kind, weights="int8", activations="int8", parameters=562, sparsity=0.0
+            ),
+            "provenance": Provenance(
+                data=(DataSource(name="made up", licence="CC0-1.0", split="train", sha256=""),),
+                weights_licence="Apache-2.0",
+                seed=0,
+                run="run-1",
+                trained_seconds=1.0,
+            ),
+        }
+        riders = {name: json.dumps(value).encode() for name, value in (extras or {}).items()}
+        return write_artifact(path, model, kind, Manifest(**parts | changes), goldens, riders)
+
+    return write

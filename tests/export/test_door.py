@@ -55,7 +55,7 @@ def test_each_file_says_what_it_is_and_answers_its_goldens(exported: Any) -> Non
         manifest, compression = artifact.manifest, artifact.manifest.compression
         assert artifact.path.name == f"tiny-{compression.recipe}.{compression.format}"
         assert [(m.name, m.split, m.n) for m in manifest.metrics] == [("rank1", "val", 48)]
-        assert [len(curve) for curve in json.loads(artifact.extras["cmc.json"]).values()] == [5]
+        assert [len(found["curve"]) for found in json.loads(artifact.extras["evaluation.json"]).values()] == [5]
         assert ("gate.json" in artifact.extras) == (compression.recipe != "float32")
         open_engine(artifact).close()  # replays the goldens
         assert (manifest.parity is not None) == (compression.recipe == "float32")

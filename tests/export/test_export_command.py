@@ -42,3 +42,20 @@ def test_a_calibration_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "picked.npz").write_bytes(b"no archive")
     error = run(str(tmp_path), "--calibration", str(tmp_path / "picked.npz"))
     assert "no calibration set" in str(error) and "handlens calib pick" in str(error)
+
+
+def test_a_size_that_the_task_does_not_take(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"task": "reid", "recipe": "x", "config": {}, "seed": 0, "status": "complete"}')
+    (tmp_path / "best.weights.h5").write_bytes(b"")
+    error = run(str(tmp_path), "--size", "192")
+    assert isinstance(error, OptionError) and "tasks that take a size: face-detector" in str(error)
+    assert "192x256" in str(run(str(tmp_path), "--size", "big"))
+
+
+def test_a_side_that_the_detector_does_not_take(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(
+        '{"task": "face-detector", "recipe": "x", "config": {}, "seed": 0, "status": "complete"}'
+    )
+    (tmp_path / "best.weights.h5").write_bytes(b"")
+    error = run(str(tmp_path), "--size", "192x200")
+    assert "--size is 192x200; valid sides for face-detector: 128, 160, 192" in str(error)

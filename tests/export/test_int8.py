@@ -97,7 +97,19 @@ def plain_matrix(layers: Any, x: Any) -> Any:
     return layers.Dense(7)(layers.Flatten()(x))
 
 
-@pytest.mark.parametrize("head", [pools, flat, plain_matrix])
+def global_depthwise(layers: Any, x: Any) -> Any:
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(layers.Conv2D(8, 3, 2, "same", use_bias=False)(x)))
+    x = layers.BatchNormalization()(layers.DepthwiseConv2D(x.shape[1:3], use_bias=False)(x))
+    x = layers.BatchNormalization()(layers.Conv2D(12, 1, use_bias=False)(x))
+    return layers.BatchNormalization(center=False)(layers.Flatten()(x))
+
+
+def one_logit(layers: Any, x: Any) -> Any:
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(layers.SeparableConv2D(8, 3, 2, "same")(x)))
+    return layers.Dense(1)(layers.GlobalAveragePooling2D()(x))
+
+
+@pytest.mark.parametrize("head", [pools, flat, plain_matrix, global_depthwise, one_logit])
 def test_other_layers_become_int8_too(keras_tf: Any, batch: np.ndarray, head: Callable[[Any, Any], Any]) -> None:
     from handlens_export import convert, fold, graph, ranges, tflite_file
 

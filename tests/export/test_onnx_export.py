@@ -18,7 +18,7 @@ def files(keras_tf: Any, tiny: Any, images: np.ndarray, batch: np.ndarray) -> di
     from handlens_export.prune import prune
 
     whole = fold.for_inference(graph.trace(tiny, []))
-    cut = prune(whole, list(images), None, 0.5, Plan(steps=0, rate=1.0), [])  # type: ignore[arg-type]
+    cut = prune(whole, list(images), None, 0.5, Plan(steps=0, rate=1.0), {})  # type: ignore[arg-type]
     floats = onnx.to_onnx(graph.build(whole))
     return {
         "float32": floats,

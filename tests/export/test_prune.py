@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlens.manifest import InputSpec
+from handlens_train.exportable import Match
+
+EMBEDDING = {"embedding": Match("cosine")}
 
 
 def spec() -> InputSpec:
@@ -83,8 +86,8 @@ def networks(keras_tf: Any, tiny: Any, images: np.ndarray) -> dict[str, Any]:
 
     whole = fold.for_inference(graph.trace(tiny, []))
     plan = Plan(steps=150, rate=2e-3, batch=16, seed=1)
-    pruned = prune(whole, list(images), spec(), 0.5, plan, ["embedding"], block=4)
-    cut = prune(whole, list(images), spec(), 0.5, Plan(steps=0, rate=1.0), ["embedding"], block=4)
+    pruned = prune(whole, list(images), spec(), 0.5, plan, EMBEDDING, block=4)
+    cut = prune(whole, list(images), spec(), 0.5, Plan(steps=0, rate=1.0), EMBEDDING, block=4)
     return {"whole": whole, "cut": cut, "pruned": pruned}
 
 
@@ -104,7 +107,7 @@ def test_fine_tuning_wins_back_what_the_cut_lost(networks: dict[str, Any], image
     from handlens_export.distill import distance
 
     whole, cut, pruned = (graph.build(networks[name]) for name in ("whole", "cut", "pruned"))
-    lost, left = (distance(other, whole, list(images), spec(), ["embedding"]) for other in (cut, pruned))
+    lost, left = (distance(other, whole, list(images), spec(), EMBEDDING) for other in (cut, pruned))
     assert left < 0.6 * lost
 
 

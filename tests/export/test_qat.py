@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from handlens.manifest import InputSpec
+from handlens_train.exportable import Match
+
+EMBEDDING = {"embedding": Match("cosine")}
 
 
 def spec() -> InputSpec:
@@ -23,11 +26,11 @@ def trained(keras_tf: Any, tiny: Any, images: np.ndarray, batch: np.ndarray) -> 
     from handlens_export.qat import quantization_aware
 
     whole = fold.for_inference(graph.trace(tiny, []))
-    cut = prune(whole, list(images), spec(), 0.5, Plan(steps=0, rate=1.0), ["embedding"])
+    cut = prune(whole, list(images), spec(), 0.5, Plan(steps=0, rate=1.0), EMBEDDING)
     start = ranges.calibrate(cut, batch[:32], spec())
     plan = Plan(steps=60, rate=1e-3, batch=16, seed=1)
     after, found, note = quantization_aware(
-        cut, whole, start, list(images[32:]), list(images[:32]), spec(), plan, ["embedding"]
+        cut, whole, start, list(images[32:]), list(images[:32]), spec(), plan, EMBEDDING
     )
     return {"whole": whole, "cut": cut, "start": start, "after": after, "ranges": found, "note": note}
 
@@ -39,7 +42,7 @@ def test_it_ends_nearer_to_the_parent_and_says_so(trained: dict[str, Any], image
 
     parent = graph.build(trained["whole"])
     before, after = (
-        distance(graph.build(with_fake_quant(network, ends)), parent, list(images[:32]), spec(), ["embedding"])
+        distance(graph.build(with_fake_quant(network, ends)), parent, list(images[:32]), spec(), EMBEDDING)
         for network, ends in ((trained["cut"], trained["start"]), (trained["after"], trained["ranges"]))
     )
     assert after < 0.8 * before
@@ -92,7 +95,7 @@ def test_without_a_gain_the_beginning_is_returned(
     start = ranges.calibrate(whole, batch[:32], spec())
     wreck = Plan(steps=8, rate=0.5, batch=8, seed=1)  # a learning rate that only destroys
     network, found, _ = quantization_aware(
-        whole, whole, start, list(images[32:64]), list(images[:32]), spec(), wreck, ["embedding"]
+        whole, whole, start, list(images[32:64]), list(images[:32]), spec(), wreck, EMBEDDING
     )
     assert network is whole and found == start
 
@@ -106,6 +109,7 @@ from handlens_export.compressed import prunable, zero_fraction
 from handlens_export.distill import Plan
 from handlens_export.prune import prune
 from handlens_export.qat import quantization_aware
+from handlens_train.exportable import Match
 assert keras.backend.backend() == "jax"
 keras.utils.set_random_seed(0)
 spec = InputSpec(name="image", height=12, width=8, channels=3, scale=(1 / 128,) * 3, offset=(-1.0,) * 3)
@@ -116,12 +120,13 @@ x = keras.layers.GlobalAveragePooling2D()(keras.layers.DepthwiseConv2D(3)(x))
 model = keras.Model(image, {"embedding": keras.layers.Dense(6)(x)})
 whole = fold.for_inference(graph.trace(model, []))
 plan = Plan(steps=20, rate=1e-2, batch=8)
-pruned = prune(whole, pictures, spec, 0.5, plan, ["embedding"])
+pruned = prune(whole, pictures, spec, 0.5, plan, {"embedding": Match("cosine")})
 assert zero_fraction(pruned) == 0.5, zero_fraction(pruned)
 kept = {name: kernel != 0 for name, kernel in prunable(pruned).items()}
 assert all(not np.array_equal(prunable(whole)[n][m], prunable(pruned)[n][m]) for n, m in kept.items()), "nothing learnt"
 start = ranges.calibrate(pruned, np.stack(pictures) / np.float32(128) - 1, spec)
-after, found, note = quantization_aware(pruned, whole, start, pictures[8:], pictures[:8], spec, plan, ["embedding"])
+how = {"embedding": Match("cosine")}
+after, found, note = quantization_aware(pruned, whole, start, pictures[8:], pictures[:8], spec, plan, how)
 assert found != start and zero_fraction(after) == 0.5, (found, start)
 print("well")
 """

@@ -17,9 +17,9 @@ class Augment:
     """Strengths; zero switches a part off.
 
     flip: probability of a horizontal mirror, 0..1. shift: largest translation in pixels of the input. rotate: largest
-    angle in
-    degrees. colour: largest relative change of brightness, contrast and saturation, 0..1. erase: probability of one
-    erased rectangle (Zhong et al. 2020: 2-40% of the area, aspect 0.3-3.3), filled with noise.
+    angle in degrees. colour: largest relative change of brightness, contrast and saturation, 0..1. erase: probability
+    of one erased rectangle (Zhong et al. 2020: 2-40% of the area, aspect 0.3-3.3), filled with noise. zoom: largest
+    relative change of size, 0..0.5.
     """
 
     flip: float = 0.5
@@ -27,9 +27,10 @@ class Augment:
     rotate: float = 5.0
     colour: float = 0.25
     erase: float = 0.5
+    zoom: float = 0.0
 
     def __post_init__(self) -> None:
-        limits = {"flip": 1.0, "shift": 64, "rotate": 45.0, "colour": 0.9, "erase": 1.0}
+        limits = {"flip": 1.0, "shift": 64, "rotate": 45.0, "colour": 0.9, "erase": 1.0, "zoom": 0.5}
         for name, limit in limits.items():
             value = getattr(self, name)
             if not 0 <= value <= limit:
@@ -57,10 +58,11 @@ def augment(image: np.ndarray, how: Augment, rng: np.random.Generator) -> np.nda
 
 def _move(image: np.ndarray, how: Augment, rng: np.random.Generator) -> np.ndarray:
     angle, dx, dy = rng.uniform(-1, 1, 3) * (how.rotate, how.shift, how.shift)
-    if not (how.rotate or how.shift):
+    if not (how.rotate or how.shift or how.zoom):
         return image
+    scale = 1.0 + how.zoom * rng.uniform(-1, 1) if how.zoom else 1.0  # No draw without zoom: old runs repeat.
     height, width = image.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), angle, 1.0)
+    matrix = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), angle, scale)
     matrix[:, 2] += (round(dx), round(dy))
     # Grey edges rather than reflected ones: reflection would paint second bodies.
     return cv2.warpAffine(np.ascontiguousarray(image), matrix, (width, height), borderValue=(124, 116, 104))

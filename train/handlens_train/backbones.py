@@ -76,7 +76,7 @@ def inverted_residuals(
 def conv_bn(keras: Any, x: Any, channels: int, kernel: int, stride: int, name: str, *, act: bool = True) -> Any:
     """Convolution, batch normalisation, relu6; padding written out for stride 2."""
     layers = keras.layers
-    x, padding = _pad(keras, x, kernel, stride, name)
+    x, padding = pad(keras, x, kernel, stride, name)
     x = layers.Conv2D(channels, kernel, stride, padding, use_bias=False, name=f"{name}_conv")(x)
     x = layers.BatchNormalization(epsilon=BN_EPSILON, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x) if act else x
@@ -86,7 +86,7 @@ def _block(keras: Any, x: Any, stage: Stage, stride: int, channels: int, name: s
     shortcut, expanded = x, x.shape[-1] * stage.expand
     if stage.expand != 1:
         x = conv_bn(keras, x, expanded, 1, 1, f"{name}_expand")
-    x, padding = _pad(keras, x, stage.kernel, stride, f"{name}_depthwise")
+    x, padding = pad(keras, x, stage.kernel, stride, f"{name}_depthwise")
     x = layers.DepthwiseConv2D(stage.kernel, stride, padding, use_bias=False, name=f"{name}_depthwise_conv")(x)
     x = layers.BatchNormalization(epsilon=BN_EPSILON, name=f"{name}_depthwise_bn")(x)
     x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
@@ -96,7 +96,8 @@ def _block(keras: Any, x: Any, stage: Stage, stride: int, channels: int, name: s
     return x
 
 
-def _pad(keras: Any, x: Any, kernel: int, stride: int, name: str) -> tuple[Any, str]:
+def pad(keras: Any, x: Any, kernel: int, stride: int, name: str) -> tuple[Any, str]:
+    """(padded tensor, what the convolution itself still pads): explicit zeros for stride 2, "same" for stride 1."""
     if stride == 1:
         return x, "same"
     before = (kernel - 2) // 2  # TensorFlow's SAME for even inputs: one pixel more behind than before.

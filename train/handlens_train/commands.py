@@ -69,6 +69,80 @@ def facecheck(
 
 
 @app.command()
+def gender(
+    out: Out,
+    recipe: Annotated[str, typer.Option(help="Only gender.")] = "gender",
+    data: Data = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    max_minutes: Minutes = None,
+    patience: Patience = None,
+) -> None:
+    """Gender of a face crop, on UTKFace in any of its layouts."""
+    from handlens_data import where
+    from handlens_train.tasks import gender as task
+
+    total = epochs or task.recipe(recipe).epochs
+    overrides = {} if epochs is None else {"epochs": epochs}
+    options = {"seed": seed, "max_minutes": max_minutes, "patience": patience}
+    _run(task.train, recipe, where.find(data), out, total, overrides=overrides, **options)
+
+
+@app.command("face-verifier")
+def face_verifier(
+    out: Out,
+    recipe: Annotated[
+        str, typer.Option(help="face-verifier; face-pca and face-teacher to compare with.")
+    ] = "face-verifier",
+    data: Data = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Folder with face_recognition_model.bin, from npm's @vladmandic/face-api.")
+    ] = None,
+    detector: Annotated[
+        Path | None, typer.Option(help="Face detector that finds the five points. Default: the zoo's.")
+    ] = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    max_minutes: Minutes = None,
+    patience: Patience = None,
+    warm_start: Annotated[Path | None, typer.Option(help="Run whose weights to start from.")] = None,
+) -> None:
+    """Face verification on LFW (View 2), distilled from a teacher; folds 6 to 10 never train."""
+    from handlens_data import where
+    from handlens_train.tasks import face_verifier as task
+
+    total = epochs or task.recipe(recipe).epochs
+    options = {"seed": seed, "max_minutes": max_minutes, "patience": patience, "teacher": teacher}
+    options |= {"detector": detector, "overrides": {} if epochs is None else {"epochs": epochs}}
+    _run(task.train, recipe, where.find(data), out, total, **options)
+
+
+@app.command("face-detector")
+def face_detector(
+    out: Out,
+    recipe: Annotated[
+        str, typer.Option(help="face-detector, or face-detector-nano, which takes --warm-start.")
+    ] = "face-detector",
+    data: Data = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder of a teacher's SET.json, by handlens annotate. Default: in the data.")
+    ] = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    max_minutes: Minutes = None,
+    patience: Patience = None,
+    warm_start: Annotated[Path | None, typer.Option(help="Run of a detector whose trunk to start from.")] = None,
+) -> None:
+    """Face detection with five points and gender, on WIDER FACE or folders with a boxes.csv."""
+    from handlens_data import where
+    from handlens_train.tasks import face_detector as task
+
+    options = {"seed": seed, "max_minutes": max_minutes, "patience": patience, "warm_start": warm_start}
+    options |= {"annotations": annotations, "overrides": {} if epochs is None else {"epochs": epochs}}
+    _run(task.train, recipe, where.find(data), out, epochs or task.recipe(recipe).epochs, **options)
+
+
+@app.command()
 def evidence(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     data: Data = None,

@@ -96,8 +96,10 @@ def train(
     clean = np.concatenate(
         [answer(_chips(photos[i : i + 256], matrices[i : i + 256], how)) for i in range(0, len(photos), 256)]
     )
-    centre = clean.mean(axis=0)
-    power = float(((clean - centre) ** 2).sum(axis=1).mean())
+    mean = clean.mean(axis=0)
+    power = float(((clean - mean) ** 2).sum(axis=1).mean())
+    # The teacher compares by distance, the runtime by cosine: the farther out the common mean, the more they agree.
+    lifted, centre = how.lift * mean, (1 + how.lift) * mean
     inference = verifier_nets.network(how.size, how.blocks, how.head, clean.shape[1])
     pretrained.load_efficientnet_lite0(inference)
     kernel, _ = inference.get_layer("embedding").get_weights()
@@ -125,7 +127,16 @@ def train(
     return fit(
         model,
         inference,
-        lambda epoch: face_views.Views(photos, matrices, people, answer, how.size, how.batch, how.views, (seed, epoch)),
+        lambda epoch: face_views.Views(
+            photos,
+            matrices,
+            people,
+            lambda views: answer(views) + lifted,
+            how.size,
+            how.batch,
+            how.views,
+            (seed, epoch),
+        ),
         lambda net: score(_embed(net, val_chips), val_people),
         SELECT,
         out,

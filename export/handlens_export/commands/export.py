@@ -17,6 +17,13 @@ def export(
         float, typer.Option(help="Points of the primary metric an artifact may lose against float32.", min=0, max=100)
     ] = 1.0,
     data: Annotated[Path | None, typer.Option(help="Data folder; default: HANDLENS_DATA.")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Input size, 192 or 192x256 (height x width), where the task's network takes several."),
+    ] = None,
+    detector: Annotated[
+        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
+    ] = None,
     calibration_images: Annotated[int, typer.Option(help="Training images to measure ranges on.", min=1)] = 200,
     calibration: Annotated[
         Path | None, typer.Option(help="Picked images (handlens calib pick) to measure ranges on, instead of a draw.")
@@ -25,17 +32,22 @@ def export(
     max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
     steps: Annotated[int | None, typer.Option(help="At most so many batches of fine-tuning.", min=1)] = None,
 ) -> None:
-    """Compress a trained run and write self-describing artifacts: NAME-RECIPE.tflite and .onnx.
+    """Compress a trained run and write self-describing artifacts: NAME-RECIPE.tflite and .onnx (NAME-SIZE-RECIPE).
 
     Each is evaluated through the runtime on the validation split and paired with float32; one that loses more than
     --max-drop points is not written, and the command ends with exit code 3.
     """
+    from handlens_export import figures, sizes
     from handlens_export.recipes import parse_formats, parse_recipes
     from handlens_train.run import Run
 
     # What the user may have mistyped is checked before TensorFlow takes its seconds to load.
     recipes, formats = parse_recipes(recipe), parse_formats(format)
     opened = Run.open(run)
+    wanted = None
+    if size is not None:
+        wanted = sizes.Size.parse(size)
+        sizes.check(opened.task, wanted)
     picked = None
     if calibration is not None:
         from handlens_data.calibration import CalibrationSet
@@ -54,7 +66,8 @@ def export(
 
     console = Console(stderr=True)
     task = tasks.get(opened.task)
-    source = task.load(opened, where.find(data) if task.READS_DATA else None)
+    options = figures.options_for(opened.task, getattr(task, "OPTIONS", ()), {"detector": detector})
+    source = sizes.load(opened, where.find(data) if task.READS_DATA else None, wanted, **options)
     outcome = door.export(
         source,
         recipes,

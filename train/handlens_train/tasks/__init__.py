@@ -5,7 +5,7 @@ from types import ModuleType
 
 from handlens.errors import OptionError
 
-TASKS = ("reid", "facecheck")
+TASKS = ("reid", "facecheck", "face-detector", "gender", "face-verifier")
 
 
 def get(task: str) -> ModuleType:
@@ -16,4 +16,4 @@ def get(task: str) -> ModuleType:
     """
     if task not in TASKS:
         raise OptionError(f"unknown task {task!r}; valid: {', '.join(TASKS)}.")
-    return importlib.import_module(f"handlens_train.tasks.{task}")
+    return importlib.import_module(f"handlens_train.tasks.{task.replace('-', '_')}")

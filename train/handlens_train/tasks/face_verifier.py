@@ -30,6 +30,7 @@ class Recipe:
 
     blocks, head: of the network. freeze: the stem and so many blocks keep their ImageNet weights. relation: weight of
     the distances in a batch beside the embeddings themselves. people: weight of CosFace on the training identities.
+    lift: so many times the teacher's mean embedding is added to every one of its embeddings.
     variance: above 0 for the floor to compare with: a PCA of grey faces that keeps so much of their variance, fitted.
     copied: for the ceiling to compare with: the teacher itself, not trained at all.
     """
@@ -39,13 +40,14 @@ class Recipe:
     head: int = 512
     freeze: int = 3
     batch: int = 64
-    epochs: int = 50
+    epochs: int = 30
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     warmup_epochs: float = 1.0
     ema: float = 0.998
     relation: float = 1.0
     people: float = 0.02
+    lift: float = 1.0
     views: ViewChange = field(default_factory=ViewChange)
     variance: float = 0.0
     copied: bool = False

