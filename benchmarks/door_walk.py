@@ -1,11 +1,12 @@
 """The whole door on a folder of photographs: enrol people, then let them, and strangers, come.
 
-    python benchmarks/door_walk.py face-detector.tflite face-verifier.tflite --photographs DATA/lfw --people 40
+    python benchmarks/door_walk.py face-detector.tflite face-verifier.tflite --photographs DATA/lfw --test-only
 
-The folder holds a folder a person. Of those with six photographs or more, `--people` are enrolled with three (a
-photograph that is refused is replaced by the next); as many others are strangers. Each enrolled person then comes with
-the photographs left, claims their own name, and is looked for among all; each stranger claims somebody's name, and is
-looked for. Counters of failed attempts are cleared in between: this measures the comparison, not the patience.
+The folder holds a folder a person; `--test-only` takes LFW's people of folds 7 and 8, whom no training saw. Of those
+with six photographs or more, `--people` are enrolled with three (a photograph that is refused is replaced by the next);
+as many others are strangers. Each enrolled person then comes with the photographs left, claims their own name, and is
+looked for among all; each stranger claims somebody's name, and is looked for. Counters of failed attempts are cleared
+in between: this measures the comparison, not the patience.
 """
 
 import random
@@ -21,6 +22,7 @@ from handlens.access import Decision, Door, DoorOptions
 from handlens.attempts import Attempts
 from handlens.errors import EnrolmentInconsistent, EnrolmentTooAlike, FaceRefused, RateUnsupported, Refused
 from handlens.store import Store
+from handlens_data.datasets import lfw
 
 SET = 3
 
@@ -33,11 +35,15 @@ def main(
     probes: Annotated[int, typer.Option(help="Photographs of each who comes, at most.")] = 4,
     fmr: float = 1e-3,
     fpir: float = 0.1,
+    test_only: Annotated[bool, typer.Option("--test-only", help="Of LFW: people of folds 7 and 8.")] = False,
     seed: int = 7,
 ) -> None:
     """Print what happened."""
     cv2.setNumThreads(1)
     folders = [folder for folder in sorted(photographs.iterdir()) if folder.is_dir()]
+    if test_only:
+        kept = set(lfw.load(photographs, "test").people)
+        folders = [folder for folder in folders if folder.name in kept]
     known = [files for folder in folders if len(files := sorted(folder.iterdir())) >= 2 * SET]
     random.Random(seed).shuffle(known)
     with tempfile.TemporaryDirectory() as place:

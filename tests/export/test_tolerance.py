@@ -67,7 +67,7 @@ def test_engines_that_differ_more_are_allowed_more(int8: Any, monkeypatch: pytes
 
 
 def fake(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], spread: float, place: int, off: float) -> float:
-    """The tolerance of a float output that varies by `spread` and is `off` by so much at a place in one of two kernels."""
+    """The tolerance of an output that varies by `spread`, and is `off` by so much at a place in one of two kernels."""
     from handlens_export import tolerance
 
     def kernels(model: bytes, reference: bool) -> Any:

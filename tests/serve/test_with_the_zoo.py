@@ -1,5 +1,6 @@
 """What `handlens serve` serves when no model is named: the zoo's, on a public-domain photograph, over HTTP."""
 
+import contextlib
 from collections.abc import Iterator
 
 import cv2
@@ -22,13 +23,19 @@ pytestmark = pytest.mark.skipif(not set(NAMES) <= set(handlens_zoo.names()), rea
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    import keyring
+    from keyring.backends.fail import Keyring
+
     limits = Limits()
     folder = tmp_path_factory.mktemp("door")
     detector, verifier = (handlens_zoo.path(name) for name in NAMES)
-    opening = open_models(detector, verifier, limits, store=folder / "store", key_file=folder / "store/key")
-    with opening as (service, _), serving(make_app(service, limits)) as base:
-        with httpx.Client(base_url=base, timeout=60, trust_env=False) as opened:
-            yield opened
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(keyring, "get_keyring", Keyring)  # the tester's own is left alone
+            opening = open_models(detector, verifier, limits, store=folder / "store")
+            service, _ = stack.enter_context(opening)
+        base = stack.enter_context(serving(make_app(service, limits)))
+        yield stack.enter_context(httpx.Client(base_url=base, timeout=60, trust_env=False))
 
 
 def jpeg(image: np.ndarray) -> bytes:
