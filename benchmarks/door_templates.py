@@ -23,7 +23,7 @@ from handlens.image import load_image
 from handlens_data.datasets import lfw
 
 Floats = NDArray[Any]
-# From a set's templates (n, D) and probes (M, D), one score a probe; the last is `handlens.access.similarity`.
+# From a set's templates (n, D) and probes (M, D), one score a probe; "mean of all" is `handlens.access.similarity`.
 RULES: dict[str, Callable[[Floats, Floats], Floats]] = {
     "the first alone": lambda enrolled, probes: probes @ enrolled[0],
     "highest": lambda enrolled, probes: (probes @ enrolled.T).max(axis=1),

@@ -1,5 +1,6 @@
 """From a prepared network to the bytes of a model and everything its manifest says, before it is measured."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from handlens.artifact import write_artifact
 from handlens.engine import Engine, TensorInfo, open_model
 from handlens.errors import EngineWrong
-from handlens.golden import record_goldens
+from handlens.golden import Golden, record_goldens
 from handlens.manifest import Calibration, Compression, InputSpec, Manifest, OutputSpec, Parity
 from handlens_export import compressed, convert, graph, onnx, parity, quiet, ranges, tflite_file, tolerance
 from handlens_export.prepare import Prepared, Workshop
@@ -20,11 +21,12 @@ _SIMULATED = 0.98
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model in a format, and its manifest without metrics."""
+    """A model in a format, its manifest without metrics, and its goldens, from the engine that it is meant for."""
 
     model: bytes
     kind: Format
     manifest: Manifest
+    goldens: tuple[Golden, ...]
 
 
 def make(shop: Workshop, recipe: Recipe, kind: Format) -> Candidate:
@@ -42,21 +44,17 @@ def make(shop: Workshop, recipe: Recipe, kind: Format) -> Candidate:
         measured = _parity(shop, recipe, engine)
         if recipe.arithmetic == "int8":
             note = "; ".join(part for part in (note, _against_simulation(shop, prepared, engine)) if part)
-        manifest = _manifest(shop, recipe, kind, prepared, engine, model)
+        goldens = record_goldens(engine, _input(shop.source.input, engine.inputs[0]))
+        manifest = _manifest(shop, recipe, kind, prepared, engine, model, goldens)
     finally:
         engine.close()
     manifest = replace(manifest, parity=measured, compression=replace(manifest.compression, notes=note))
-    return Candidate(model, kind, manifest)
+    return Candidate(model, kind, manifest, goldens)
 
 
 def write(candidate: Candidate, path: str) -> None:
-    """Records goldens on the engine the artifact is meant for, and writes it."""
-    engine = _open(candidate.model, candidate.kind)
-    try:
-        goldens = record_goldens(engine, candidate.manifest.input)
-    finally:
-        engine.close()
-    write_artifact(path, candidate.model, candidate.kind, candidate.manifest, goldens)
+    """Writes the artifact."""
+    write_artifact(path, candidate.model, candidate.kind, candidate.manifest, candidate.goldens)
 
 
 def _open(model: bytes, kind: Format) -> Engine:
@@ -128,7 +126,13 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _manifest(
-    shop: Workshop, recipe: Recipe, kind: Format, prepared: Prepared, engine: Engine, model: bytes
+    shop: Workshop,
+    recipe: Recipe,
+    kind: Format,
+    prepared: Prepared,
+    engine: Engine,
+    model: bytes,
+    goldens: Sequence[Golden],
 ) -> Manifest:
     source = shop.source
     (tensor,) = engine.inputs
@@ -137,7 +141,7 @@ def _manifest(
     outputs = {spec.name: _output(spec, found[spec.name]) for spec in source.outputs}
     steps = onnx.output_scales(model) if kind == "onnx" else {}
     steps |= {name: output.quant_scale for name, output in outputs.items() if output.quant_scale}
-    tolerances = tolerance.measured(model, kind, recipe.arithmetic, image, outputs, steps)
+    tolerances = tolerance.measured(model, kind, recipe.arithmetic, image, outputs, steps, goldens)
     return Manifest(
         task=source.task,
         name=source.name,

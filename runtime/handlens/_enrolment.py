@@ -103,7 +103,7 @@ def check_consistent(templates: NDArray[np.float32], verifier: Verifier) -> None
         names = ("image " if one else "images ") + ", ".join(map(str, outside))
         raise EnrolmentInconsistent(
             f"{names} of {len(templates)} {'does' if one else 'do'} not look like the same person as the others "
-            f"(similarity at best {_best_between(scores, groups):.2f}, {limit:.2f} needed)",
+            f"(similarity at best {_best_between(scores, groups):.4f}, {limit:.4f} needed)",
             "leave out what shows somebody else, and take better photographs of the rest",
         )
 

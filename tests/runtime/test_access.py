@@ -10,7 +10,7 @@ import pytest
 from door_fakes import MODEL, OTHER_MODEL, FakeDetector, FakeVerifier, shot
 
 from handlens import attempts, errors
-from handlens.access import Door, DoorOptions
+from handlens.access import Door, DoorOptions, similarity
 from handlens.face import Gender
 from handlens.policy import GenderPolicy
 from handlens.store import Store
@@ -335,3 +335,11 @@ def test_a_policy_of_unknown_genders_is_refused(values: dict[str, object]) -> No
 def test_options_that_make_no_sense_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(errors.OptionError, match="valid"):
         DoorOptions(**values)  # type: ignore[arg-type]
+
+
+def test_a_set_is_scored_so_that_its_size_does_not_help_a_stranger() -> None:
+    """Each template alone is as like the stranger; neither the highest nor the mean template's cosine counts."""
+    axes = np.eye(4, dtype=np.float32)
+    stranger = np.full(4, 0.5, np.float32)
+    assert similarity(axes[:1], stranger) == similarity(axes[:2], stranger) == similarity(axes, stranger) == 0.5
+    assert similarity(np.stack([axes[0], axes[1]]), axes[0]) == 0.5

@@ -64,7 +64,7 @@ def test_the_whole_way(run: Run) -> None:
     assert code == 0 and "enrolled Ada: 3 templates" in out
     assert "note: no keyring used" in err and "store/key" in err
     code, out, err = run("verify", "Ada", "1-3.png")
-    assert code == 0 and out.startswith("admitted: Ada") and "0.700" in out and not err
+    assert code == 0 and out.startswith("admitted: Ada") and "0.7000" in out and not err
     code, out, _ = run("verify", "Ada", "2-3.png")
     assert code == 1 and out.startswith("not admitted: Ada")
     code, out, _ = run("identify", "1-3.png")

@@ -50,7 +50,7 @@ def smaller(image: np.ndarray) -> np.ndarray:
         (lambda image: np.concatenate([image, image[:, ::-1]], axis=1), errors.SeveralFaces),
         (smaller, errors.FaceTooSmall),
         (lambda image: (image // 6).astype(np.uint8), errors.FaceTooDark),
-        (lambda image: np.clip(image.astype(int) * 3, 0, 255).astype(np.uint8), errors.FaceTooBright),
+        (lambda image: np.clip(image * 1.5, 0, 255).astype(np.uint8), errors.FaceTooBright),
         (lambda image: np.asarray(cv2.GaussianBlur(image, (0, 0), 4), np.uint8), errors.FaceBlurred),
     ],
 )

@@ -152,6 +152,32 @@ def test_a_scene_can_be_drawn_again():
     assert (other[0] != made[0][0]).any()
 
 
+def test_a_crowd_is_all_faces_of_known_gender():
+    picture = drawn()
+    known = detector_scenes.Patch(picture.image, picture.faces)
+    nobody = detector_scenes.Patch(picture.image, Faces.of_boxes(picture.faces.boxes))
+    draw = detector_scenes.Draw({"one": [picture]}, {"one": 1.0}, [[nobody], [known]])
+    views = detector_scenes.Views(crowd=1.0)
+    counts = set()
+    for seed in range(20):
+        image, found = detector_scenes.scene(draw, 128, 128, views, np.random.default_rng(seed))
+        assert image.shape == (128, 128, 3) and (found.genders == 1).all()
+        counts.add(len(found))
+    assert counts <= {1, 4, 9, 16} and len(counts) > 2
+
+
+def test_a_branch_of_its_own_tells_gender_and_leaves_the_rest_alone():
+    shape = {"expand": (1, 1, 1, 1, 1, 1), "pyramid": 8, "deep": 8, "head": 1}
+    donor, model = network(64, **shape), network(64, **shape, gender=8)
+    assert detector_start.copy_alike(donor, model) == sum(bool(layer.weights) for layer in donor.layers)
+    freeze(model, 0, "gender")
+    assert {variable.path[:6] for variable in model.trainable_variables} == {"gender"}
+    image = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)
+    one, other = donor(image), model(image)
+    for name in ("score", "box", "points"):
+        np.testing.assert_allclose(*(keras.ops.convert_to_numpy(out[name]) for out in (one, other)), atol=1e-5)
+
+
 def test_a_person_draws_the_box_and_the_teacher_adds_points_and_doubts():
     truth = Faces.of_boxes([[10, 10, 30, 40], [60, 60, 80, 90]])
     taught = faces((11, 8, 31, 40), (100, 10, 120, 30), (10, 60, 20, 75))

@@ -28,7 +28,7 @@ LOWEST_SCORE = 0.02  # average precision reads the whole curve, not only what th
 SCENE = 320
 # Where the face lies in a UTKFace crop, as parts of its side: the median of a teacher's boxes, cut off at its edges.
 UTKFACE_BOX = (0.06, 0.0, 0.92, 0.96)
-_PETS = {"test": "pets/test", "val": "pets/masked_dev", "train": "pets/train"}
+BEHIND = {"test": "pets/test", "val": "pets/masked_dev", "train": "pets/train"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def portraits(judge: Judge, root: Path) -> Evaluation | None:
 
 def nobody(judge: Judge, root: Path) -> Evaluation | None:
     """False positives an image at the operating threshold, on pictures of pets; None where they are missing."""
-    folder = root / _PETS[judge.split]
+    folder = root / BEHIND[judge.split]
     if not folder.is_dir():
         return None
     files = [path for path in list_images(folder) if path.suffix == ".jpg"]
@@ -178,7 +178,7 @@ def genders(judge: Judge, root: Path) -> Evaluation | None:
         known = utkface.load(root).split(judge.split).faces[: judge.most]
     except (UnknownLayout, EmptyFolder, DataError):
         return None
-    behind = root / _PETS[judge.split]
+    behind = root / BEHIND[judge.split]
     if not behind.is_dir():
         return None
     canvases = [path for path in list_images(behind) if path.suffix == ".jpg"]

@@ -23,7 +23,9 @@ _BLOCKS = tuple(
 )
 
 
-def network(size: int | tuple[int, int], *, expand: Sequence[int], pyramid: int, deep: int, head: int) -> keras.Model:
+def network(
+    size: int | tuple[int, int], *, expand: Sequence[int], pyramid: int, deep: int, head: int, gender: int = 0
+) -> keras.Model:
     """The detector: "image" (N, H, W, 3) float32, scaled, to {"score": (N, cells, 1), "box": ..4, "points": ..10, ...}.
 
     Fully convolutional: the weights fit every size. Cells go by ascending stride, then rows, then columns.
@@ -35,24 +37,31 @@ def network(size: int | tuple[int, int], *, expand: Sequence[int], pyramid: int,
         pyramid: channels of the feature pyramid and the heads.
         deep: channels of the stride-32 stage.
         head: separable convolutions before the outputs of a stride.
+        gender: channels of a branch of its own for the gender, straight from the trunk's features: what tells women
+            from men is not what finds faces; 0 reads it from the heads.
     """
     height, columns = (size, size) if isinstance(size, int) else size
     image = keras.Input((height, columns, 3), name="image")
     features = trunk(image, expand)
     x = separable(features[-1], deep, 2, "deep0", kernel=5)
     x = keras.layers.Add(name="deep1_add")([x, separable(x, deep, 1, "deep1")])
-    levels = feature_pyramid([*features, x], pyramid)
+    features = [*features, x]
+    levels = feature_pyramid(features, pyramid)
     outputs: dict[str, list[Any]] = {name: [] for name in OUTPUTS}
-    for stride, level in zip(STRIDES, levels, strict=True):
+    for stride, level, feature in zip(STRIDES, levels, features, strict=True):
         x = level
         for index in range(head):
             x = separable(x, pyramid, 1, f"head{stride}_{index}")
+        looks = x
+        if gender:
+            looks = separable(feature, gender, 1, f"gender{stride}_0", kernel=5)
+            looks = separable(looks, gender, 1, f"gender{stride}_1")
         for name, channels in OUTPUTS.items():
             # A start at the prior of a face keeps the first steps' loss from being all background (Lin et al. 2017).
             prior = -4.6 if name == "score" else 0.0
             y = keras.layers.Conv2D(
                 channels, 1, bias_initializer=keras.initializers.Constant(prior), name=f"{name}{stride}"
-            )(x)
+            )(looks if name == "gender" else x)
             outputs[name].append(keras.layers.Reshape((-1, channels), name=f"{name}{stride}_cells")(y))
     joined = {name: keras.layers.Concatenate(axis=1, name=name)(parts) for name, parts in outputs.items()}
     return keras.Model(image, joined, name="face_detector")
@@ -88,9 +97,12 @@ def feature_pyramid(features: Sequence[Any], channels: int) -> list[Any]:
     return out
 
 
-def freeze(model: keras.Model, blocks: int) -> None:
-    """Keep the stem and the first `blocks` blocks as they are, batch statistics included; 0 freezes nothing."""
+def freeze(model: keras.Model, blocks: int, only: str | None = None) -> None:
+    """Keep the stem and the first `blocks` blocks as they are, batch statistics included; 0 freezes nothing.
+
+    With `only`, everything is kept but the layers whose names begin so.
+    """
     frozen = {"stem", *(f"block{i}" for i in range(blocks))} if blocks else set()
     for layer in model.layers:
-        if layer.name.partition("_")[0] in frozen:
+        if layer.name.partition("_")[0] in frozen or (only and not layer.name.startswith(only)):
             layer.trainable = False

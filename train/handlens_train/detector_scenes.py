@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from handlens_data.datasets.boxes import Faces
+from handlens_data.datasets.boxes import UNKNOWN, Faces
 from handlens_data.datasets.compose import Patch, join, paste, room
 
 FILL = 114  # as `handlens.image.letterbox` fills
@@ -18,12 +18,14 @@ FILL = 114  # as `handlens.image.letterbox` fills
 class Views:
     """How a window is drawn.
 
-    as_used: share of windows at the scale that the device would see, times 2 ** (-spread..spread). low, high: size of
-    the chosen face otherwise, in pixels of the input. fill: the least part of the window that a picture spans. paste:
-    mean number of pasted faces where the picture invites them. tiles: share of scenes made of four windows. colour:
-    largest relative change. blur, noise, grey, turn: shares.
+    crowd: share of scenes that are a grid of faces of known gender. as_used: share of windows at the scale that the
+    device would see, times 2 ** (-spread..spread). low, high: size of the chosen face otherwise, in pixels of the
+    input. fill: the least part of the window that a picture spans. paste: mean number of pasted faces where the picture
+    invites them. tiles: share of scenes made of four windows. colour: largest relative change. blur, noise, grey, turn:
+    shares.
     """
 
+    crowd: float = 0.0
     as_used: float = 0.5
     spread: float = 0.5
     low: float = 10.0
@@ -57,6 +59,9 @@ def scene(draw: "Draw", size: int, used: int, views: Views, rng: np.random.Gener
         views: how windows are drawn.
         rng: decides everything.
     """
+    if views.crowd and rng.random() < views.crowd:
+        image, faces = crowd(draw, size, rng)
+        return recolour(image, views, rng), faces
     if rng.random() < views.tiles:
         half = size // 2
         image, faces = np.empty((size, size, 3), np.uint8), Faces()
@@ -82,6 +87,7 @@ class Draw:
     def __init__(self, pictures: dict[str, list[Picture]], weights: dict[str, float], patches: list[list[Patch]]):
         self.names = [name for name in weights if pictures.get(name)]
         self.pictures, self.patches = pictures, [group for group in patches if group]
+        self.known = [group for group in self.patches if group[0].faces.genders[0] != UNKNOWN]
         total = np.array([weights[name] for name in self.names])
         self.chances = total / total.sum()
 
@@ -96,6 +102,29 @@ class Draw:
             return None
         group = self.patches[rng.integers(len(self.patches))]
         return group[rng.integers(len(group))]
+
+
+def crowd(draw: Draw, size: int, rng: np.random.Generator) -> tuple[np.ndarray, Faces]:
+    """A grid of 1 to 16 faces of known gender on a plain ground: uint8 (size, size, 3) and the faces."""
+    image = np.empty((size, size, 3), np.uint8)
+    image[:] = rng.integers(0, 256, 3)
+    faces, groups = Faces(), draw.known
+    if not groups:
+        return image, faces
+    across = int(rng.choice([1, 2, 3, 4], p=[0.1, 0.3, 0.35, 0.25]))
+    cell = size / across
+    for row in range(across):
+        for column in range(across):
+            group = groups[rng.integers(len(groups))]
+            patch = group[rng.integers(len(group))]
+            if rng.random() < 0.5:
+                patch = _flipped(patch)
+            scale = cell * rng.uniform(0.5, 0.95) / float(patch.faces.heights[0])
+            centre = (np.array([column, row]) + 0.5 + rng.uniform(-0.06, 0.06, 2)) * cell
+            angle = float(rng.normal(0, 8)) if rng.random() < 0.5 else 0.0
+            placed = paste(image, patch, (float(centre[0]), float(centre[1])), scale, angle, rng.random() < 0.3)
+            faces = join(faces, cut(placed, size))
+    return image, faces
 
 
 def window(picture: Picture, size: int, used: int, views: Views, rng: np.random.Generator) -> tuple[np.ndarray, Faces]:
@@ -194,8 +223,7 @@ def _paste(image: np.ndarray, faces: Faces, patch: Patch | None, views: Views, r
     scale = min(wanted / height, 2.5)
     angle = rng.normal(0, 12) if rng.random() < views.turn else 0.0
     if rng.random() < 0.5:
-        flip = np.array([[-1.0, 0.0, patch.image.shape[1]], [0.0, 1.0, 0.0]])
-        patch = Patch(np.ascontiguousarray(patch.image[:, ::-1]), transformed(mirrored(patch.faces), flip))
+        patch = _flipped(patch)
     half = (patch.faces.boxes[0, 2:] - patch.faces.boxes[0, :2]) * scale / 2
     taken = np.concatenate([faces.boxes, faces.ignore])
     for _ in range(8):
@@ -205,3 +233,8 @@ def _paste(image: np.ndarray, faces: Faces, patch: Patch | None, views: Views, r
             placed = paste(image, patch, (float(centre[0]), float(centre[1])), scale, angle, oval)
             return join(faces, cut(placed, size))
     return faces
+
+
+def _flipped(patch: Patch) -> Patch:
+    flip = np.array([[-1.0, 0.0, patch.image.shape[1]], [0.0, 1.0, 0.0]])
+    return Patch(np.ascontiguousarray(patch.image[:, ::-1]), transformed(mirrored(patch.faces), flip))

@@ -46,6 +46,18 @@ def copy_trunk(source: keras.Model, target: keras.Model) -> int:
     return filled
 
 
+def copy_alike(source: keras.Model, target: keras.Model) -> int:
+    """Copy every layer whose name and shapes agree; returns the number of layers filled."""
+    values = {layer.name: layer.get_weights() for layer in source.layers}
+    filled = 0
+    for layer in target.layers:
+        found = values.get(layer.name)
+        if found and [value.shape for value in found] == [tuple(value.shape) for value in layer.get_weights()]:
+            layer.set_weights(found)
+            filled += 1
+    return filled
+
+
 def _strongest(values: dict[str, list[np.ndarray]], block: str, count: int) -> np.ndarray:
     gamma = np.abs(values[f"{block}_depthwise_bn"][0])
     rows = np.linalg.norm(values[f"{block}_project_conv"][0][0, 0], axis=1)

@@ -12,23 +12,27 @@ import numpy as np
 from handlens import metrics
 from handlens._decode import sigmoid
 from handlens._nms import suppress
-from handlens.errors import OptionError
+from handlens.errors import DataError, EmptyFolder, OptionError, UnknownLayout
 from handlens.image import Transform, letterbox, load_image
-from handlens_data.datasets import faces as face_sets
+from handlens_data.datasets import utkface
 from handlens_data.datasets.boxes import BoxSplit
+from handlens_data.datasets.identity import list_images
 from handlens_train import detector_start
 from handlens_train.begin import begin
 from handlens_train.detector_data import LICENCES, gather, material
+from handlens_train.detector_figures import BEHIND, SCENE, composed
 from handlens_train.detector_nets import OUTPUTS, freeze, network
 from handlens_train.detector_scenes import Draw, Views, scene
 from handlens_train.detector_targets import Cells, DetectorLoss, encode
 from handlens_train.fit import Schedule, fit
 from handlens_train.images import scaled
 from handlens_train.run import WEIGHTS, Run, read_info, write_info
-from handlens_train.tasks.face_detector import TASK, Recipe, of_run, recipe
+from handlens_train.tasks.face_detector import TASK, Recipe, boxed, of_run, recipe
 
-SELECT = "select"  # of the two validation sets' average precision, the mean
+SELECT = "select"  # the mean of the validation sets' average precision and of the accuracy of gender
+GENDERS = 240  # validation faces whose gender is looked at
 VAL_HEIGHT = 20.0
+VAL_IMAGES = 500  # of each set, at most
 
 
 def train(
@@ -71,13 +75,15 @@ def train(
     config = asdict(how)
     if donor is not None:
         config["warm_start"] = hashlib.sha256(donor.weights.read_bytes()).hexdigest()
-    licences = sorted({LICENCES[key] for key in found})
+    # What the donor learnt from is in these weights, too.
+    seen = ({} if donor is None else donor.info["data"]["sets"]) | loaded.described
+    licences = sorted({LICENCES[key] for key in seen})
     info = {
         "task": TASK,
         "recipe": name,
         "config": config,
         "seed": seed,
-        "data": {"name": " + ".join(found), "licence": "; ".join(licences), "sets": loaded.described},
+        "data": {"name": " + ".join(seen), "licence": "; ".join(licences), "sets": seen},
     }
     begin(out, info, keras.backend.backend())
     keras.utils.set_random_seed(seed)
@@ -86,7 +92,7 @@ def train(
         _warm(inference, donor)
     elif how.start is not None:
         detector_start.load_lite0(inference, len(how.expand))
-    freeze(inference, how.freeze)
+    freeze(inference, how.freeze, how.only)
     joined = keras.layers.Concatenate(axis=2, name="cells")([inference.output[key] for key in OUTPUTS])
     model = keras.Model(inference.input, joined, name="train")
     rate = keras.optimizers.schedules.CosineDecay(
@@ -98,16 +104,19 @@ def train(
     )
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=how.weight_decay, clipnorm=10.0),
-        loss=DetectorLoss(),
+        loss=DetectorLoss(gender=how.gender_weight),
         jit_compile=keras.backend.backend() == "jax",
     )
     views = Views(**how.views)
     whole = build(how, how.size)
-    judged = {key: _prepared(face_sets.load(data, key, "val"), how.size) for key in face_sets.LICENCES if key in found}
+    judged = {key: _prepared(part, how.size) for key, part in boxed(data, "val").items()}
+    known = validation_genders(data, how.size)
 
     def evaluate_epoch(net: keras.Model) -> dict[str, float]:
         whole.set_weights(net.get_weights())
         scores = {f"ap_{key}": metrics.average_precision(_matches(whole, how, [part])) for key, part in judged.items()}
+        if known is not None:
+            scores["gender"] = _gender_accuracy(whole, how, *known)
         return scores | {SELECT: float(np.mean(list(scores.values())))}
 
     status = fit(
@@ -151,7 +160,7 @@ class Scenes(keras.utils.PyDataset):
 
 def build(how: Recipe, size: int | tuple[int, int]) -> keras.Model:
     """The detector of a recipe, untrained."""
-    return network(size, expand=how.expand, pyramid=how.pyramid, deep=how.deep, head=how.head)
+    return network(size, expand=how.expand, pyramid=how.pyramid, deep=how.deep, head=how.head, gender=how.gender)
 
 
 def decode(
@@ -171,8 +180,10 @@ def decode(
 
 
 def operating_threshold(matches: metrics.Matches) -> float:
-    """The score of the best F1."""
+    """The score of the best F1; 0.5 where nothing is found at all."""
     exact, recall, scores = metrics.precision_recall(matches)
+    if not len(scores):
+        return 0.5
     return float(scores[int(np.argmax(2 * exact * recall / np.maximum(exact + recall, 1e-9)))])
 
 
@@ -186,10 +197,11 @@ class Judged:
 
 
 def _prepared(split: BoxSplit, size: int) -> Judged:
-    fitted = [letterbox(load_image(image.path), size, size) for image in split.images]
+    images = split.images[:VAL_IMAGES]
+    fitted = [letterbox(load_image(image.path), size, size) for image in images]
     return Judged(
         np.stack([pixels for pixels, _ in fitted]),
-        [image.faces.boxes for image in split.images],
+        [image.faces.boxes for image in images],
         [transform for _, transform in fitted],
     )
 
@@ -207,6 +219,40 @@ def _matches(net: keras.Model, how: Recipe, parts: list[Judged]) -> metrics.Matc
     return metrics.match_detections(found, truths, min_height=VAL_HEIGHT)
 
 
+def validation_genders(data: Path, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """(scenes uint8 (N, size, size, 3), boxes (N, 2, 4), genders (N, 2)) of UTKFace's validation; None without it."""
+    behind = data / BEHIND["train"]
+    try:
+        known = utkface.load(data).split("val").faces[:GENDERS]
+        canvases = [path for path in list_images(behind) if path.suffix == ".jpg"]
+    except (UnknownLayout, EmptyFolder, DataError):
+        return None
+    made = [
+        composed(canvases[start // 2 % len(canvases)], known[start : start + 2], start)
+        for start in range(0, len(known) - 1, 2)
+    ]
+    images = np.stack([letterbox(canvas, size, size)[0] for canvas, _ in made])
+    genders = np.array([face.gender for face in known[: 2 * len(made)]]).reshape(-1, 2)
+    return images, np.array([boxes for _, boxes in made]) * size / SCENE, genders
+
+
+def _gender_accuracy(
+    net: keras.Model, how: Recipe, images: np.ndarray, boxes: np.ndarray, genders: np.ndarray
+) -> float:
+    """Of the cell that scores best in the middle of each face."""
+    cells, right = Cells.of(how.size, how.size), []
+    for start in range(0, len(images), 16):
+        raw = net(scaled(images[start : start + 16], how.input(how.size)), training=False)
+        scores, female = (keras.ops.convert_to_numpy(raw[name])[..., 0] for name in ("score", "gender"))
+        for row in range(len(scores)):
+            for box, gender in zip(boxes[start + row], genders[start + row], strict=True):
+                middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 4
+                near = np.flatnonzero((np.abs(cells.centres - middle) < np.maximum(half, 8)).all(axis=1))
+                best = near[scores[row, near].argmax()]
+                right.append((female[row, best] > 0) == gender)
+    return float(np.mean(right))
+
+
 def _warm(model: keras.Model, donor: Run) -> None:
     if donor.task != TASK:
         raise OptionError(f"{donor.path} is a run of task {donor.task!r}; a warm start takes one of {TASK!r}.")
@@ -214,3 +260,4 @@ def _warm(model: keras.Model, donor: Run) -> None:
     source = build(how, 64)
     source.load_weights(donor.weights)
     detector_start.copy_trunk(source, model)
+    detector_start.copy_alike(source, model)

@@ -52,7 +52,7 @@ def show(decision: Decision, as_json: bool) -> None:
         typer.echo(f"{decision.outcome}: {decision.name or 'nobody enrolled'}; {decision.reason}")
         if decision.score is not None and decision.threshold is not None:
             typer.echo(
-                f"  similarity {decision.score:.3f}, threshold {decision.threshold:.3f} for a false match rate of "
+                f"  similarity {decision.score:.4f}, threshold {decision.threshold:.4f} for a false match rate of "
                 f"{decision.target_fmr:g} ({decision.comparisons:,} comparisons)"
             )
     if EXIT[decision.outcome]:

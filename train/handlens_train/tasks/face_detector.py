@@ -38,8 +38,9 @@ class Recipe:
     """One way to train the detector; everything that decides the weights, but for data and seed.
 
     size: side of the square input that it is exported at unless told otherwise, pixels. crop: of the training scenes.
-    expand: of each block of the Lite0 trunk. pyramid, deep, head: see `detector_nets.network`. start:
-    "efficientnet-lite0" for its ImageNet weights. freeze: the stem and so many blocks keep the weights they start with.
+    expand: of each block of the Lite0 trunk. pyramid, deep, head, gender: see `detector_nets.network`. gender_weight:
+    in the loss. only: train only the layers whose names begin so. start: "efficientnet-lite0" for its ImageNet weights.
+    freeze: the stem and so many blocks keep the weights they start with.
     weights: shares of the data sets. blend: of the teacher's box in those of faces_one. views: see `detector_scenes`.
     steps: batches an epoch.
     """
@@ -50,6 +51,9 @@ class Recipe:
     pyramid: int = 64
     deep: int = 96
     head: int = 2
+    gender: int = 0
+    gender_weight: float = 0.5
+    only: str | None = None
     start: str | None = "efficientnet-lite0"
     freeze: int = 1
     weights: dict[str, float] = field(default_factory=lambda: dict(WEIGHTS))
@@ -79,9 +83,30 @@ class Recipe:
         )
 
 
+# What finds faces is trained first; then, all of that kept as it is, the branch that tells gender, on grids of faces.
 RECIPES: dict[str, Recipe] = {
-    "face-detector": Recipe(),
-    "face-detector-nano": Recipe(size=192, crop=192, expand=(1, 2, 2, 2, 2, 3), pyramid=32, deep=64, head=1),
+    "face-detector-start": Recipe(),
+    "face-detector": Recipe(
+        gender=64,
+        only="gender",
+        weights={"faces_multi": 0.5, "wider": 0.5, "utkface": 0.5},
+        views={"crowd": 1.0},
+        epochs=10,
+        learning_rate=3e-3,
+        evaluate_every=2,
+    ),
+    "face-detector-nano": Recipe(
+        size=192,
+        crop=192,
+        expand=(1, 2, 2, 2, 2, 3),
+        pyramid=32,
+        deep=64,
+        head=1,
+        gender=32,
+        gender_weight=1.0,
+        views={"crowd": 0.3},
+        epochs=24,
+    ),
 }
 
 
