@@ -33,6 +33,7 @@ endif
 	@touch $@
 
 test: $(READY)  ## run every test (ARGS="-k name" narrows it)
+	@scripts/ensure-chromium
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(READY)  ## ruff and mypy, changing nothing
@@ -44,7 +45,7 @@ format: $(READY)  ## let ruff fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-demo: $(READY)  ## train, compress, gate and report on data that a package ships; then the shipped re-ID artifact
+demo: $(READY)  ## train, compress, gate and report on data that a package ships; then the shipped artifacts
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo $(DEMO)
 
 lock:  ## solve requirements.lock anew (needs uv)

@@ -20,8 +20,8 @@ BEGIN, END = "<!-- figures: begin (scripts/write_cards.py) -->", "<!-- figures: 
 # By task: what stands above the table, column to (data set, metric), and rows from elsewhere.
 TABLES: dict[str, tuple[str, dict[str, tuple[str, str]], tuple[str, ...]]] = {
     "face-detector": (
-        "**Face detection**: average precision at IoU 0.5 of faces of 20 pixels and more; recall on LFW, false positives "
-        "an image on\npictures of pets, and the gender guessed in the same pass, at the operating score.",
+        "**Face detection**: average precision at IoU 0.5 of faces of 20 pixels and more; recall on LFW, false "
+        "positives an image on\npictures of pets, and the gender guessed in the same pass, at the operating score.",
         {
             "AP, faces_multi": ("faces_multi", "ap50"),
             "AP, faces_one": ("faces_one", "ap50"),
@@ -38,8 +38,8 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]], tuple[str, ...]]] = {
         (),
     ),
     "face-verifier": (
-        "**Face verification**, LFW folds 7 and 8: accuracy of 1,200 pairs, and the false non-match rate at a false match "
-        "rate.",
+        "**Face verification**, LFW folds 7 and 8: accuracy of 1,200 pairs, and the false non-match rate at a false "
+        "match rate.",
         {
             "accuracy": ("lfw", "accuracy"),
             "FNMR at FMR 1e-2": ("lfw", "fnmr@1e-2"),

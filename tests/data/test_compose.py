@@ -78,6 +78,7 @@ def test_only_a_picture_of_one_face_is_a_patch():
     one, image = face_patch().faces, face_patch().image
     assert patch_of(image, join(one, one)) is None
     assert patch_of(image, Faces()) is None
+    assert patch_of(image, Faces.of_boxes([[10, 0, 40, 0]])) is None
     assert patch_of(image, Faces.of_boxes(one.boxes, ignore=[[0, 0, 5, 5]])) is None
     made = patch_of(image, one, gender=0)
     assert made is not None and made.faces.genders.tolist() == [0]

@@ -115,7 +115,7 @@ def test_no_answer_that_somebody_reads_is_cut_off(model: Any) -> None:
     for name in ("box", "points"):
         assert found[name][0] <= answers[name][seen].min() and answers[name][seen].max() <= found[name][1]
     low, high = found["score"]
-    assert low == -8.0 and every["score"][1] < high < 8.0, "room for a surer face"
+    assert low == -8.0 and every["score"][1] < high <= 8.0, "room for a surer face"
 
 
 @pytest.mark.parametrize("count", [40, 300])

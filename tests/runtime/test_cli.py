@@ -185,13 +185,15 @@ def test_a_third_partys_command_is_found(monkeypatch: pytest.MonkeyPatch, capsys
     assert "From collections." in shown
 
 
-def test_the_whole_tree_of_errors_is_drawn_and_exits_2_or_3() -> None:
+def test_the_whole_tree_of_errors_is_drawn_and_a_refusal_at_the_door_has_a_code_of_its_own() -> None:
     from handlens import errors
 
     classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, HandlensError)]
     drawn = {line.split()[0] for line in (errors.__doc__ or "").splitlines() if line.startswith("    ")}
     assert {cls.__name__ for cls in classes} == drawn
-    assert {cls.exit_code for cls in classes if cls is not errors.GateFailed} == {2}
+    refused = [cls for cls in classes if issubclass(cls, errors.Refused)]
+    assert {cls.exit_code for cls in refused} == {4}
+    assert {cls.exit_code for cls in classes if cls is not errors.GateFailed and cls not in refused} == {2}
     assert errors.GateFailed.exit_code == 3
     assert all(cls.__doc__ for cls in classes)
 

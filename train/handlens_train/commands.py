@@ -121,7 +121,7 @@ def face_verifier(
 def face_detector(
     out: Out,
     recipe: Annotated[
-        str, typer.Option(help="face-detector, or face-detector-nano, which takes --warm-start.")
+        str, typer.Option(help="face-detector-start; then -gender, face-detector and -nano with --warm-start.")
     ] = "face-detector",
     data: Data = None,
     annotations: Annotated[
@@ -131,7 +131,9 @@ def face_detector(
     epochs: Epochs = None,
     max_minutes: Minutes = None,
     patience: Patience = None,
-    warm_start: Annotated[Path | None, typer.Option(help="Run of a detector whose trunk to start from.")] = None,
+    warm_start: Annotated[
+        Path | None, typer.Option(help="Run of a detector to start from: its layers that fit.")
+    ] = None,
 ) -> None:
     """Face detection with five points and gender, on WIDER FACE or folders with a boxes.csv."""
     from handlens_data import where

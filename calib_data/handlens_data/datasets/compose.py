@@ -12,6 +12,7 @@ import numpy as np
 from handlens_data.datasets.boxes import UNKNOWN, Faces, overlaps
 
 Pixels = np.ndarray
+SMALLEST = 8.0  # pixels: what is smaller shows no face
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,8 +84,8 @@ def join(first: Faces, second: Faces) -> Faces:
 
 
 def patch_of(image: Pixels, faces: Faces, gender: int = UNKNOWN) -> Patch | None:
-    """The patch of a picture that shows one person in its middle; None if no or several faces are there."""
-    if len(faces) != 1 or len(faces.ignore):
+    """The patch of a picture that shows one person in its middle; None if no face, a tiny one, or several are there."""
+    if len(faces) != 1 or len(faces.ignore) or min(faces.boxes[0, 2:] - faces.boxes[0, :2]) < SMALLEST:
         return None
     known = faces.genders if gender == UNKNOWN else np.array([gender], np.int8)
     return Patch(image, Faces(faces.boxes, faces.points, known, faces.scores))

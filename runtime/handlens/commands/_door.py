@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from handlens._defaults import model_for
 from handlens.access import Decision, Door, DoorOptions
 from handlens.engine import ENGINES
 
-Detector = Annotated[Path, typer.Option(help="A face-detector artifact that gives five points.")]
-Verifier = Annotated[Path, typer.Option(help="A face-verifier artifact.")]
+Detector = Annotated[Path | None, typer.Option(help="A face-detector artifact; left out: the zoo's.")]
+Verifier = Annotated[Path | None, typer.Option(help="A face-verifier artifact; left out: the zoo's.")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the templates; left out: the user's own.")]
 KeyFile = Annotated[Path | None, typer.Option(help="The key, when it is not in the keyring; left out: in the store.")]
 Fmr = Annotated[float | None, typer.Option(help="False match rate of a comparison; one that the verifier carries.")]
@@ -24,8 +25,8 @@ EXIT = {"admitted": 0, "not admitted": 1, "person": 5}
 
 
 def open_door(
-    detector: Path,
-    verifier: Path,
+    detector: Path | None,
+    verifier: Path | None,
     store: Path | None,
     key_file: Path | None,
     engine: str | None,
@@ -34,7 +35,9 @@ def open_door(
 ) -> Door:
     """Opens the door, and says on stderr what the operator should know."""
     options = DoorOptions(**{name: rate for name, rate in rates.items() if rate is not None})  # type: ignore[arg-type]
-    door = Door.open(detector, verifier, store, options=options, engine=engine, threads=threads, key_file=key_file)
+    finder = model_for("face-detector", detector, "--detector")
+    teller = model_for("face-verifier", verifier, "--verifier")
+    door = Door.open(finder, teller, store, options=options, engine=engine, threads=threads, key_file=key_file)
     for notice in door.notices:
         typer.echo(f"note: {notice}", err=True)
     return door

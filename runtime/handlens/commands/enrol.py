@@ -13,8 +13,8 @@ from handlens.commands import _door
 def enrol(
     name: Annotated[str, typer.Argument(help="Whom the photographs show.")],
     images: Annotated[list[Path], typer.Argument(help="Two to ten photographs of different moments.")],
-    detector: _door.Detector,
-    verifier: _door.Verifier,
+    detector: _door.Detector = None,
+    verifier: _door.Verifier = None,
     store: _door.Store = None,
     key_file: _door.KeyFile = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the templates under that name.")] = False,

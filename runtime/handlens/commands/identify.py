@@ -10,8 +10,8 @@ from handlens.commands import _door
 
 def identify(
     image: Annotated[Path, typer.Argument(help="With exactly one face.")],
-    detector: _door.Detector,
-    verifier: _door.Verifier,
+    detector: _door.Detector = None,
+    verifier: _door.Verifier = None,
     store: _door.Store = None,
     key_file: _door.KeyFile = None,
     fpir: Annotated[
