@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from handlens._sample import sample_step
 from handlens.artifact import write_artifact
 from handlens.engine import Engine, TensorInfo, open_model
 from handlens.errors import EngineWrong
@@ -15,6 +16,7 @@ from handlens_export.prepare import Prepared, Workshop
 from handlens_export.recipes import Format, Recipe
 
 CHECKED = 16  # images for parity
+LEAST_PATTERNS = 3  # that goldens are drawn from
 # How far from its simulation an int8 file may be: the mean cosine of the outputs.
 _SIMULATED = 0.98
 
@@ -44,12 +46,22 @@ def make(shop: Workshop, recipe: Recipe, kind: Format) -> Candidate:
         measured = _parity(shop, recipe, engine)
         if recipe.arithmetic == "int8":
             note = "; ".join(part for part in (note, _against_simulation(shop, prepared, engine)) if part)
-        goldens = record_goldens(engine, _input(shop.source.input, engine.inputs[0]))
+        goldens = _goldens(shop, recipe, kind, model, engine)
         manifest = _manifest(shop, recipe, kind, prepared, engine, model, goldens)
     finally:
         engine.close()
     manifest = replace(manifest, parity=measured, compression=replace(manifest.compression, notes=note))
     return Candidate(model, kind, manifest, goldens)
+
+
+def _goldens(shop: Workshop, recipe: Recipe, kind: Format, model: bytes, engine: Engine) -> tuple[Golden, ...]:
+    """Goldens of the patterns that tell most; of a detector's int8 file, of those that right engines agree on."""
+    image = _input(shop.source.input, engine.inputs[0])
+    if recipe.arithmetic == "int8" and any(sample_step(output.shape) > 1 for output in shop.source.outputs):
+        chosen = tolerance.steady(model, kind, image)
+        if len(chosen) >= LEAST_PATTERNS:
+            return record_goldens(engine, image, generators=chosen)
+    return record_goldens(engine, image)
 
 
 def write(candidate: Candidate, path: str) -> None:

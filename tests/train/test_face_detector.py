@@ -213,7 +213,7 @@ def test_frozen_blocks_do_not_train():
 
 @pytest.mark.parametrize("size", [64, (96, 128)])
 def test_one_set_of_weights_fits_every_size(size):
-    how = task.recipe("face-detector", TINY)
+    how = task.recipe("face-detector-start", TINY)
     small, other = build(how, 64), build(how, size)
     other.set_weights(small.get_weights())
     height, width = (size, size) if isinstance(size, int) else size
@@ -249,16 +249,18 @@ def folder(root: Path, count: int = 16) -> Path:
 
 def test_a_training_writes_a_run_that_loads_at_every_size_and_resumes(tmp_path: Path):
     data, out, seen = folder(tmp_path / "data"), tmp_path / "run", []
-    status = task.train("face-detector", data, out, overrides=TINY, tick=lambda epoch, scores: seen.append(scores))
+    status = task.train(
+        "face-detector-start", data, out, overrides=TINY, tick=lambda epoch, scores: seen.append(scores)
+    )
     assert status == "complete"
     assert {"ap_faces_multi", "ap_faces_one", "select"} <= set(seen[-1])
     run = Run.open(out)
     assert 0 <= run.info["score_threshold"] <= 1
     assert run.info["data"]["sets"]["faces_multi"]["images"] < 16
-    again = task.train("face-detector", data, out, overrides=TINY, tick=lambda *_: seen.append({}))
+    again = task.train("face-detector-start", data, out, overrides=TINY, tick=lambda *_: seen.append({}))
     assert again == "complete" and len(seen) == 2
     with pytest.raises(RunError, match="config"):
-        task.train("face-detector", data, out, overrides=TINY | {"epochs": 3})
+        task.train("face-detector-start", data, out, overrides=TINY | {"epochs": 3})
     made = task.load(run, data)
     assert made.input.geometry == "letterbox" and made.input.height == 64
     assert made.decoding["score_threshold"] == run.info["score_threshold"]
@@ -271,9 +273,14 @@ def test_a_training_writes_a_run_that_loads_at_every_size_and_resumes(tmp_path: 
     assert images.shape == (3, 96, 128, 3) and source.split == "train"
 
 
+def test_the_branch_for_gender_needs_a_detector_to_grow_on(tmp_path: Path):
+    with pytest.raises(OptionError, match="--warm-start"):
+        task.train("face-detector", tmp_path, tmp_path / "run")
+
+
 def test_a_folder_without_boxes_says_what_is_missing(tmp_path: Path):
     with pytest.raises(DataError, match="faces_multi"):
-        task.train("face-detector", tmp_path, tmp_path / "run")
+        task.train("face-detector-start", tmp_path, tmp_path / "run")
     with pytest.raises(DataError, match="faces_multi"):
         task.evaluate(tmp_path / "x.tflite", tmp_path, "val")
     with pytest.raises(OptionError, match="val, test"):

@@ -146,7 +146,7 @@ def test_views_can_be_made_again_and_blends_belong_to_nobody() -> None:
         answer = lambda pixels: pixels.reshape(len(pixels), -1)[:, :4].astype(np.float32)  # noqa: E731
         return face_views.Views(photos, matrices, np.arange(6), answer, 48, 3, how, (0, 1))
 
-    (first, targets), (again, _) = views(ViewChange())[1], views(ViewChange())[1]
+    (first, _), (again, _) = views(ViewChange())[1], views(ViewChange())[1]
     assert np.array_equal(first, again) and first.shape == (3, 48, 48, 3) and np.abs(first).max() <= 1
     blended = views(ViewChange(blend=1.0))[0][1]["people"]
     assert (blended == -1).all() and (views(STILL)[0][1]["people"] >= 0).all()

@@ -121,8 +121,8 @@ def face_verifier(
 def face_detector(
     out: Out,
     recipe: Annotated[
-        str, typer.Option(help="face-detector-start; then -gender, face-detector and -nano with --warm-start.")
-    ] = "face-detector",
+        str, typer.Option(help="face-detector-start; then face-detector and face-detector-nano with --warm-start.")
+    ] = "face-detector-start",
     data: Data = None,
     annotations: Annotated[
         Path | None, typer.Option(help="Folder of a teacher's SET.json, by handlens annotate. Default: in the data.")

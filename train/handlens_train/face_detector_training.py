@@ -69,6 +69,11 @@ def train(
         DataError, OptionError: bad data or settings.
     """
     how = recipe(name, overrides)
+    if how.only is not None and warm_start is None:
+        raise OptionError(
+            f"recipe {name} trains the {how.only} branch of a detector that finds faces already: give --warm-start "
+            "RUN, a run of face-detector-start."
+        )
     donor = None if warm_start is None else Run.open(warm_start)
     found = gather(data, how.weights, annotations, how.blend)
     loaded = material(found, how.weights)

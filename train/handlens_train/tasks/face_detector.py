@@ -83,26 +83,17 @@ class Recipe:
         )
 
 
-# What finds faces is trained first; then a branch that tells gender, on grids of faces, all else kept as it is; then
-# both together. The small one goes one way only, warm from the large one's trunk.
+# What finds faces is trained first; then a branch that tells gender, on grids of faces, all else kept as it is. The
+# small one is trained at once, warm from the large one's trunk.
 RECIPES: dict[str, Recipe] = {
     "face-detector-start": Recipe(),
-    "face-detector-gender": Recipe(
+    "face-detector": Recipe(
         gender=64,
         only="gender",
         weights={"faces_multi": 0.5, "wider": 0.5, "utkface": 0.5},
         views={"crowd": 1.0},
         epochs=10,
         learning_rate=3e-3,
-        evaluate_every=2,
-    ),
-    "face-detector": Recipe(
-        crop=192,
-        gender=64,
-        gender_weight=1.0,
-        views={"crowd": 0.5},
-        epochs=12,
-        learning_rate=1e-3,
         evaluate_every=2,
     ),
     "face-detector-nano": Recipe(
