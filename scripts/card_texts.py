@@ -60,12 +60,14 @@ would say of a face, in two words; it is often wrong for children and no fact ab
         splits="`test` is 2,000 images of UTKFace and `val` a further thousand, by the hash of the file name. "
         "Near-copies of them were\nfound and removed from training; every choice was made on `val`.",
         use="""import handlens_zoo
-from handlens import FaceDetector, GenderClassifier, face_crop, load_image
+from handlens import FaceDetector, GenderClassifier
+from handlens.face import face_crop
+from handlens.image import load_image
 
 image = load_image("photo.jpg")
 detector = FaceDetector.load(handlens_zoo.path("face-detector"))
 with detector, GenderClassifier.load(handlens_zoo.path("{name}")) as model:
-    print(model.classify([face_crop(image, face.box) for face in detector.detect(image)]))""",
+    print(model.classify([face_crop(image, face) for face in detector.detect(image)]))""",
         limits=f"""It repeats what annotators of web photographs wrote, in two words, and errs more for some groups \
 than for others:
 `handlens evaluate` shows how much, by age and by the data set's own race labels. It is no fact about anybody, and

@@ -2,9 +2,9 @@
 
     >>> import handlens_zoo
     >>> handlens_zoo.names()          # doctest: +SKIP
-    ('reid-m', 'reid-s')
-    >>> handlens_zoo.path("reid-s")   # doctest: +SKIP
-    PosixPath('.../handlens_zoo/artifacts/reid-s.tflite')
+    ('face-detector', 'face-detector-nano', 'face-verifier', ...)
+    >>> handlens_zoo.path("reid-small")   # doctest: +SKIP
+    PosixPath('.../handlens_zoo/artifacts/reid-small.tflite')
 
 An artifact carries its own manifest, so a path is all that a task class or the ``handlens`` command needs. The weights
 are for research only; each model's card (:func:`card`) names the data that they were trained on and its terms.
