@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handlens import metrics
 from handlens.errors import DataError, OptionError, RunError
 from handlens_data.datasets.boxes import Faces
 from handlens_train import detector_data, detector_scenes, detector_start
@@ -25,7 +26,7 @@ from handlens_train.detector_targets import (
     DetectorLoss,
     encode,
 )
-from handlens_train.face_detector_training import build, decode
+from handlens_train.face_detector_training import build, decode, operating_threshold
 from handlens_train.run import Run
 from handlens_train.tasks import face_detector as task
 
@@ -276,6 +277,15 @@ def test_a_training_writes_a_run_that_loads_at_every_size_and_resumes(tmp_path: 
 def test_the_branch_for_gender_needs_a_detector_to_grow_on(tmp_path: Path):
     with pytest.raises(OptionError, match="--warm-start"):
         task.train("face-detector", tmp_path, tmp_path / "run")
+
+
+def test_alarms_on_pictures_of_nobody_raise_the_operating_threshold():
+    boxes = np.array([[0.0, 0, 30, 30], [50, 50, 90, 90]])
+    matches = metrics.match_detections([(boxes, np.array([0.9, 0.4]))], [boxes])
+    assert operating_threshold(matches) == pytest.approx(0.4)
+    alarms = np.linspace(0.1, 0.7, 7)
+    assert operating_threshold(matches, alarms, 40) == pytest.approx(0.5, abs=2e-3)  # 2 of 40 may stay
+    assert operating_threshold(matches, alarms, 1000) == pytest.approx(0.4)
 
 
 def test_a_folder_without_boxes_says_what_is_missing(tmp_path: Path):
