@@ -135,16 +135,19 @@ class FaceDetector(Task):
         faces = []
         for group in suppress(found.boxes, found.scores, self._iou, self._options.max_faces):
             best = group[0]
-            box = found.boxes[best]
+            box, pairs = found.boxes[best], None if found.points is None else found.points[best]
             if self._weighted and len(group) > 1:
-                box = np.average(found.boxes[group], axis=0, weights=found.scores[group])
+                weights = found.scores[group]
+                box = np.average(found.boxes[group], axis=0, weights=weights)
+                if found.points is not None:
+                    pairs = np.average(found.points[group], axis=0, weights=weights)
             corners = transform.inverse(box)
             x1, x2 = (min(max(float(value), 0.0), float(width)) for value in corners[0::2])
             y1, y2 = (min(max(float(value), 0.0), float(height)) for value in corners[1::2])
             # A box on the border of the letterbox alone is cut to nothing here.
             if min(x2 - x1, y2 - y1) <= 0 or min(x2 - x1, y2 - y1) < self._options.min_size:
                 continue
-            points = None if found.points is None else _pairs(transform.inverse(found.points[best]))
+            points = None if pairs is None else _pairs(transform.inverse(pairs))
             gender = None if found.gender is None else Gender.of_logit(float(found.gender[best]))
             faces.append(Face((x1, y1, x2, y2), float(found.scores[best]), points, gender))
         return tuple(faces)

