@@ -188,7 +188,12 @@ def test_annotate_goes_on_where_it_stopped(
         return detect(self, image)
 
     monkeypatch.setattr(FaceDetector, "detect", interrupted)
-    assert call("annotate", photos, "--model", models.detector, "--out", out) == 130
+    # A test run started in the background of a shell has SIGINT switched off.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert call("annotate", photos, "--model", models.detector, "--out", out) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "the same command goes on" in capsys.readouterr().err
     assert [image["file_name"] for image in json.loads(out.read_text())["images"]] == ["a.png", "b.png"]
     seen[:] = [1] * 9
