@@ -51,7 +51,7 @@ def check(task: str, size: Size) -> None:
     """
     sides = valid_sizes(task)
     if not sides:
-        able = [name for name in tasks.TASKS if valid_sizes(name)]
+        able = [name for name in tasks.names() if valid_sizes(name)]
         raise OptionError(
             f"--size {size}: a network of {task} has the size it was trained at; tasks that take a size: "
             f"{', '.join(able) or 'none'}. Leave --size out"

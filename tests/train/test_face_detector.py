@@ -27,6 +27,7 @@ from handlens_train.detector_targets import (
     encode,
 )
 from handlens_train.face_detector_training import build, decode, operating_threshold
+from handlens_train.recipe import choose
 from handlens_train.run import Run
 from handlens_train.tasks import face_detector as task
 
@@ -214,7 +215,7 @@ def test_frozen_blocks_do_not_train():
 
 @pytest.mark.parametrize("size", [64, (96, 128)])
 def test_one_set_of_weights_fits_every_size(size):
-    how = task.recipe("face-detector-start", TINY)
+    how = choose(task.RECIPES, task.TASK, "face-detector-start", TINY)
     small, other = build(how, 64), build(how, size)
     other.set_weights(small.get_weights())
     height, width = (size, size) if isinstance(size, int) else size
@@ -296,4 +297,4 @@ def test_a_folder_without_boxes_says_what_is_missing(tmp_path: Path):
     with pytest.raises(OptionError, match="val, test"):
         task.evaluate(tmp_path / "x.tflite", tmp_path, "train")
     with pytest.raises(OptionError, match="face-detector-nano"):
-        task.recipe("face-detector-huge")
+        choose(task.RECIPES, task.TASK, "face-detector-huge")

@@ -1,6 +1,7 @@
 """The face verifier's training: it nears its teacher's space, resumes, and is evaluated through the runtime."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ keras = pytest.importorskip("keras")
 from handlens.errors import DataError, OptionError, RunError  # noqa: E402
 from handlens_train import dlib_resnet, face_views, verifier_training  # noqa: E402
 from handlens_train.face_losses import CosFace, TeacherSpace  # noqa: E402
+from handlens_train.recipe import choose, of_run  # noqa: E402
 from handlens_train.run import Run  # noqa: E402
 from handlens_train.tasks import face_verifier  # noqa: E402
 from handlens_train.view_change import ViewChange  # noqa: E402
@@ -96,12 +98,13 @@ def test_without_a_teacher_it_says_where_one_is(faces: Path, tmp_path: Path) -> 
 
 def test_a_recipe_or_run_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="face-pca"):
-        face_verifier.recipe("arcface")
+        choose(face_verifier.RECIPES, face_verifier.TASK, "arcface")
     run = Run(path=tmp_path, task="reid", recipe="x", config={}, seed=0, info={}, status="complete")
     with pytest.raises(RunError, match="'reid'"):
         face_verifier.load(run, None)
-    with pytest.raises(RunError, match="holds no face verifier recipe"):
-        face_verifier.of_run(run)
+    run = replace(run, task="face-verifier", config={"views": {"spin": 1.0}})
+    with pytest.raises(RunError, match="holds no face-verifier recipe"):
+        of_run(run, face_verifier.Recipe, face_verifier.TASK)
 
 
 def test_the_teacher_reads_its_file_as_it_was_written(tmp_path: Path) -> None:

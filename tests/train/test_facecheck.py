@@ -8,6 +8,7 @@ import pytest
 
 from handlens.errors import ManifestInvalid, OptionError, RunError
 from handlens_data.datasets import lfw_subset
+from handlens_train.recipe import choose
 from handlens_train.run import Run
 from handlens_train.tasks import facecheck
 
@@ -52,7 +53,7 @@ def test_training_images_are_drawn_by_the_seed(run: Path) -> None:
 
 def test_a_run_of_another_task_or_version_is_refused(run: Path, tmp_path: Path) -> None:
     info = json.loads((run / "run.json").read_text())
-    for change, words in (({"task": "reid"}, "not of 'facecheck'"), ({"config": {"channels": [8]}}, "does not fit")):
+    for change, words in (({"task": "reid"}, "not 'facecheck'"), ({"config": {"channels": [8]}}, "does not fit")):
         (tmp_path / "run.json").write_text(json.dumps(info | change))
         (tmp_path / "best.weights.h5").write_bytes((run / "best.weights.h5").read_bytes())
         with pytest.raises(RunError, match=words):
@@ -111,7 +112,7 @@ def test_evaluating_counts_what_the_artifact_says(artifact: Path, monkeypatch: p
     monkeypatch.setenv("HANDLENS_CACHE", str(artifact.parent / "cache"))
     found = facecheck.evaluate(artifact, split="test")
     test = lfw_subset.load("test")
-    prepared = facecheck.prepared(test, facecheck.recipe("tiny").input()).astype(np.float64)
+    prepared = facecheck.prepared(test, choose(facecheck.RECIPES, facecheck.TASK, "tiny").input()).astype(np.float64)
     bright = prepared.mean(axis=(1, 2, 3)) >= 128
     expected = np.where(bright, 0, 1) == test.labels
     np.testing.assert_array_equal(found.outcomes, expected)

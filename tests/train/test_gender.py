@@ -10,6 +10,7 @@ import pytest
 from handlens.errors import DataError, OptionError, RunError
 from handlens_data.datasets import utkface
 from handlens_train.gender_figures import LEAST, evaluation
+from handlens_train.recipe import choose
 from handlens_train.run import Run
 from handlens_train.tasks import gender
 from handlens_train.temperature import fit_temperature
@@ -98,7 +99,7 @@ def test_a_run_that_does_not_fit_is_refused(run: Path, tmp_path: Path) -> None:
     (tmp_path / "best.weights.h5").write_bytes((run / "best.weights.h5").read_bytes())
     changes = (
         ({"task": "reid"}, "not 'gender'"),
-        ({"config": {"size": 32}}, "no gender recipe"),
+        ({"config": {"augment": {"spin": 1}}}, "no gender recipe"),
         ({"config": info["config"] | {"head": 24}}, "does not fit this version's network"),
     )
     for change, words in changes:
@@ -109,7 +110,7 @@ def test_a_run_that_does_not_fit_is_refused(run: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_recipe_and_missing_data_are_said(run: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="valid: gender"):
-        gender.recipe("huge")
+        choose(gender.RECIPES, gender.TASK, "huge")
     with pytest.raises(DataError, match="HANDLENS_DATA"):
         gender.load(Run.open(run)).training_images(1, 0)
 

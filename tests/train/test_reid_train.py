@@ -13,6 +13,7 @@ import pytest
 keras = pytest.importorskip("keras")
 from handlens.errors import OptionError, RunError  # noqa: E402
 from handlens_train.augment import NONE  # noqa: E402
+from handlens_train.recipe import choose  # noqa: E402
 from handlens_train.run import Run  # noqa: E402
 from handlens_train.tasks import reid  # noqa: E402
 
@@ -72,7 +73,7 @@ def test_a_time_limit_ends_a_run_that_can_be_exported(market: Path, tmp_path: Pa
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:
     with pytest.raises(OptionError, match="reid-small"):
-        reid.recipe("resnet50")
+        choose(reid.RECIPES, reid.TASK, "resnet50")
 
 
 def test_the_same_recipe_trains_under_jax(market: Path, tmp_path: Path) -> None:

@@ -109,6 +109,14 @@ def _round(channels: int, width: float) -> int:
     return max(8, int(channels * width + 4) // 8 * 8)
 
 
+def freeze(model: Any, blocks: int) -> None:
+    """Keep the stem and the first `blocks` blocks as they are, batch statistics included; 0 freezes nothing."""
+    frozen = {"stem", *(f"block{i}" for i in range(blocks))} if blocks else set()
+    for layer in model.layers:
+        if layer.name.partition("_")[0] in frozen:
+            layer.trainable = False
+
+
 def vgg_blocks(keras: Any, x: Any, channels: Sequence[int]) -> Any:
     """VGG blocks: two 3x3 relu convolutions and a 2x2 max pool each (the early reports' grey network)."""
     layers = keras.layers

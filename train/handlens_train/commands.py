@@ -1,12 +1,18 @@
-"""`handlens train`: one sub-command a task, and the evidence of a run. Keras is imported when a training starts."""
+"""`handlens train`: one sub-command a task, and the evidence of a run. Keras is imported when a training starts.
 
-from collections.abc import Callable
+A task's command is made from its file: what it is from the first line, its recipes from RECIPES (the first is the
+default), and the options that it alone has from the keyword-only parameters of its `train` that Typer annotates.
+"""
+
+import inspect
 from pathlib import Path
-from typing import Annotated, Any
+from types import ModuleType
+from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
-app = typer.Typer(help="Train a recipe into a run folder, or look at what a run learnt.", no_args_is_help=True)
+from handlens_train import tasks
 
 Out = Annotated[Path, typer.Option(help="The run folder; a run that is there is resumed.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the data. Default: HANDLENS_DATA.")]
@@ -16,132 +22,24 @@ Minutes = Annotated[float | None, typer.Option(min=0, help="Wall-clock limit ove
 Patience = Annotated[int | None, typer.Option(min=1, help="Evaluations without a better score before an early stop.")]
 
 
-@app.command()
-def reid(
-    recipe: Annotated[str, typer.Option(help="Such as reid-large, reid-small, vgg-triplet, pca95, lda.")],
-    out: Out,
-    data: Data = None,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    max_minutes: Minutes = None,
-    patience: Patience = None,
-    teacher: Annotated[Path | None, typer.Option(help="Artifact to distil from, of the same dimension.")] = None,
-    warm_start: Annotated[Path | None, typer.Option(help="Run whose layers to start from, where they fit.")] = None,
-    flip: Annotated[float | None, typer.Option(help="Probability of a mirrored image, 0 to 1.")] = None,
-    shift: Annotated[int | None, typer.Option(help="Largest shift in pixels, 0 to 64.")] = None,
-    rotate: Annotated[float | None, typer.Option(help="Largest rotation in degrees, 0 to 45.")] = None,
-    colour: Annotated[float | None, typer.Option(help="Largest change of brightness and the like, 0 to 0.9.")] = None,
-    erase: Annotated[float | None, typer.Option(help="Probability of an erased rectangle, 0 to 1.")] = None,
-) -> None:
-    """Person re-identification on Market-1501, either layout."""
-    from dataclasses import replace
+class Tasks(TyperGroup):
+    """The tasks' commands, each made when it is asked for, and those that are written out below."""
 
-    from handlens_data import where
-    from handlens_train.tasks import reid as task
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, tasks first."""
+        return [*tasks.names(), *super().list_commands(ctx)]
 
-    flags = {"flip": flip, "shift": shift, "rotate": rotate, "colour": colour, "erase": erase}
-    given = {name: value for name, value in flags.items() if value is not None}
-    overrides: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
-    how = task.recipe(recipe)
-    if given:
-        overrides["augment"] = replace(how.augment, **given)
-    options = {"seed": seed, "max_minutes": max_minutes, "patience": patience, "teacher": teacher}
-    options["warm_start"] = warm_start
-    _run(task.train, recipe, where.find(data), out, epochs or how.epochs, overrides=overrides, **options)
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name, or None."""
+        return _command(cmd_name) if cmd_name in tasks.names() else super().get_command(ctx, cmd_name)
 
 
-@app.command()
-def facecheck(
-    out: Out,
-    recipe: Annotated[str, typer.Option(help="Only tiny.")] = "tiny",
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    max_minutes: Minutes = None,
-    patience: Patience = None,
-) -> None:
-    """Face or not, on patches that scikit-image ships: the demo's task."""
-    from handlens_train.tasks import facecheck as task
-
-    total = epochs or task.recipe(recipe).epochs
-    overrides = {} if epochs is None else {"epochs": epochs}
-    options = {"seed": seed, "max_minutes": max_minutes, "patience": patience}
-    _run(task.train, recipe, None, out, total, overrides=overrides, **options)
+app = typer.Typer(cls=Tasks, no_args_is_help=True)
 
 
-@app.command()
-def gender(
-    out: Out,
-    recipe: Annotated[str, typer.Option(help="Only gender.")] = "gender",
-    data: Data = None,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    max_minutes: Minutes = None,
-    patience: Patience = None,
-) -> None:
-    """Gender of a face crop, on UTKFace in any of its layouts."""
-    from handlens_data import where
-    from handlens_train.tasks import gender as task
-
-    total = epochs or task.recipe(recipe).epochs
-    overrides = {} if epochs is None else {"epochs": epochs}
-    options = {"seed": seed, "max_minutes": max_minutes, "patience": patience}
-    _run(task.train, recipe, where.find(data), out, total, overrides=overrides, **options)
-
-
-@app.command("face-verifier")
-def face_verifier(
-    out: Out,
-    recipe: Annotated[
-        str, typer.Option(help="face-verifier; face-pca and face-teacher to compare with.")
-    ] = "face-verifier",
-    data: Data = None,
-    teacher: Annotated[
-        Path | None, typer.Option(help="Folder with face_recognition_model.bin, from npm's @vladmandic/face-api.")
-    ] = None,
-    detector: Annotated[
-        Path | None, typer.Option(help="Face detector that finds the five points. Default: the zoo's.")
-    ] = None,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    max_minutes: Minutes = None,
-    patience: Patience = None,
-    warm_start: Annotated[Path | None, typer.Option(help="Run whose weights to start from.")] = None,
-) -> None:
-    """Face verification on LFW (View 2), distilled from a teacher; folds 6 to 10 never train."""
-    from handlens_data import where
-    from handlens_train.tasks import face_verifier as task
-
-    total = epochs or task.recipe(recipe).epochs
-    options = {"seed": seed, "max_minutes": max_minutes, "patience": patience, "teacher": teacher}
-    options |= {"detector": detector, "overrides": {} if epochs is None else {"epochs": epochs}}
-    _run(task.train, recipe, where.find(data), out, total, **options)
-
-
-@app.command("face-detector")
-def face_detector(
-    out: Out,
-    recipe: Annotated[
-        str, typer.Option(help="face-detector-start; then face-detector and face-detector-nano with --warm-start.")
-    ] = "face-detector-start",
-    data: Data = None,
-    annotations: Annotated[
-        Path | None, typer.Option(help="Folder of a teacher's SET.json, by handlens annotate. Default: in the data.")
-    ] = None,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    max_minutes: Minutes = None,
-    patience: Patience = None,
-    warm_start: Annotated[
-        Path | None, typer.Option(help="Run of a detector to start from: its layers that fit.")
-    ] = None,
-) -> None:
-    """Face detection with five points and gender, on WIDER FACE or folders with a boxes.csv."""
-    from handlens_data import where
-    from handlens_train.tasks import face_detector as task
-
-    options = {"seed": seed, "max_minutes": max_minutes, "patience": patience, "warm_start": warm_start}
-    options |= {"annotations": annotations, "overrides": {} if epochs is None else {"epochs": epochs}}
-    _run(task.train, recipe, where.find(data), out, epochs or task.recipe(recipe).epochs, **options)
+@app.callback()
+def _train_group() -> None:
+    """Train a recipe into a run folder, or look at what a run learnt."""
 
 
 @app.command()
@@ -160,11 +58,56 @@ def evidence(
     typer.echo(f"wrote {write_evidence(run, where.find(data), against or (), split=split)}")
 
 
-def _run(train: Callable[..., str], recipe: str, data: Path | None, out: Path, epochs: int, **options: Any) -> None:
-    from handlens_train.progress import Training
+def _command(task: str) -> Any:
+    module = tasks.get(task)
 
-    with Training(recipe, epochs) as shown:
-        status = train(recipe, data, out, tick=shown.tick, callbacks=shown.callbacks, **options)
+    def train(**given: Any) -> None:
+        _train(module, **given)
+
+    options = _options(module)
+    train.__doc__ = (module.__doc__ or "").strip().partition("\n")[0]
+    train.__annotations__ = {option.name: option.annotation for option in options}
+    train.__signature__ = inspect.Signature(options)
+    alone = typer.Typer(add_completion=False)
+    alone.command(task)(train)
+    return typer.main.get_command(alone)
+
+
+def _options(module: ModuleType) -> list[inspect.Parameter]:
+    recipes = module.RECIPES
+    first = next(iter(recipes))
+    chosen = Annotated[str, typer.Option(help=f"One of: {', '.join(recipes)}.")]
+    common: dict[str, tuple[Any, Any]] = {"out": (Out, inspect.Parameter.empty), "recipe": (chosen, first)}
+    if module.READS_DATA:
+        common["data"] = (Data, None)
+    common["seed"] = (Seed, 0)
+    if hasattr(recipes[first], "epochs"):
+        common |= {"epochs": (Epochs, None), "max_minutes": (Minutes, None), "patience": (Patience, None)}
+    hints = get_type_hints(module.train, include_extras=True)
+    own = {
+        name: (hints[name], parameter.default)
+        for name, parameter in inspect.signature(module.train).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and hasattr(hints.get(name), "__metadata__")
+    }
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+        for name, (hint, default) in (common | own).items()
+    ]
+
+
+def _train(module: ModuleType, out: Path, recipe: str, data: Path | None = None, **given: Any) -> None:
+    from handlens_data import where
+    from handlens_train.progress import Training
+    from handlens_train.recipe import choose
+
+    epochs = given.pop("epochs", None)
+    total = epochs or getattr(choose(module.RECIPES, module.TASK, recipe), "epochs", 0)
+    overrides = {} if epochs is None else {"epochs": epochs}
+    root = where.find(data) if module.READS_DATA else None
+    with Training(recipe, total) as shown:
+        status = module.train(
+            recipe, root, out, overrides=overrides, tick=shown.tick, callbacks=shown.callbacks, **given
+        )
     if status == "interrupted":
         typer.echo(f"interrupted; {out} keeps the last whole epoch. The same command goes on from there.", err=True)
         raise typer.Exit(130)

@@ -102,7 +102,7 @@ def freeze(model: keras.Model, blocks: int, only: str | None = None) -> None:
 
     With `only`, everything is kept but the layers whose names begin so.
     """
-    frozen = {"stem", *(f"block{i}" for i in range(blocks))} if blocks else set()
+    backbones.freeze(model, blocks)
     for layer in model.layers:
-        if layer.name.partition("_")[0] in frozen or (only and not layer.name.startswith(only)):
+        if only and not layer.name.startswith(only):
             layer.trainable = False

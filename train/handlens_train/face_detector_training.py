@@ -24,10 +24,11 @@ from handlens_train.detector_figures import BEHIND, SCENE, composed
 from handlens_train.detector_nets import OUTPUTS, freeze, network
 from handlens_train.detector_scenes import Draw, Views, scene
 from handlens_train.detector_targets import Cells, DetectorLoss, encode
-from handlens_train.fit import Schedule, fit
+from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.images import scaled
+from handlens_train.recipe import choose, of_run
 from handlens_train.run import WEIGHTS, Run, read_info, write_info
-from handlens_train.tasks.face_detector import TASK, Recipe, boxed, of_run, recipe
+from handlens_train.tasks.face_detector import RECIPES, TASK, Recipe, boxed
 
 ALARMS = 0.05  # false positives a picture without faces, at most, at the operating threshold
 _NONE = np.empty(0, np.float32)
@@ -70,7 +71,7 @@ def train(
         RunError: `out` holds a run of other settings.
         DataError, OptionError: bad data or settings.
     """
-    how = recipe(name, overrides)
+    how = choose(RECIPES, TASK, name, overrides)
     if how.only is not None and warm_start is None:
         raise OptionError(
             f"recipe {name} trains the {how.only} branch of a detector that finds faces already: give --warm-start "
@@ -102,13 +103,7 @@ def train(
     freeze(inference, how.freeze, how.only)
     joined = keras.layers.Concatenate(axis=2, name="cells")([inference.output[key] for key in OUTPUTS])
     model = keras.Model(inference.input, joined, name="train")
-    rate = keras.optimizers.schedules.CosineDecay(
-        how.learning_rate / 20,
-        how.steps * how.epochs,
-        alpha=0.005,
-        warmup_target=how.learning_rate,
-        warmup_steps=int(how.steps * how.warmup_epochs),
-    )
+    rate = warm_cosine(how.learning_rate, how.steps * how.epochs, how.steps * how.warmup_epochs, floor=0.005)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=how.weight_decay, clipnorm=10.0),
         loss=DetectorLoss(gender=how.gender_weight),
@@ -287,7 +282,7 @@ def _gender_accuracy(
 def _warm(model: keras.Model, donor: Run) -> None:
     if donor.task != TASK:
         raise OptionError(f"{donor.path} is a run of task {donor.task!r}; a warm start takes one of {TASK!r}.")
-    how = of_run(donor)
+    how = of_run(donor, Recipe, TASK)
     source = build(how, 64)
     source.load_weights(donor.weights)
     detector_start.copy_trunk(source, model)

@@ -35,6 +35,20 @@ class Schedule:
     ema: float = 0.998
 
 
+def warm_cosine(rate: float, steps: int, warmup_steps: float, floor: float = 0.01) -> Any:
+    """A learning rate that rises from a twentieth to `rate`, then falls along a cosine to `floor` of it.
+
+    Args:
+        rate: the highest.
+        steps: of the whole training.
+        warmup_steps: of the rise.
+        floor: a share of `rate`.
+    """
+    return keras.optimizers.schedules.CosineDecay(
+        rate / 20, steps, alpha=floor, warmup_target=rate, warmup_steps=int(warmup_steps)
+    )
+
+
 class Deadline(keras.callbacks.Callback):
     """Stops inside an epoch once the wall clock has passed."""
 

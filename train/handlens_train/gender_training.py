@@ -9,13 +9,14 @@ import keras
 import numpy as np
 
 from handlens_data.datasets import utkface
-from handlens_train import pretrained, sampling
+from handlens_train import backbones, pretrained, sampling
 from handlens_train.begin import begin
-from handlens_train.fit import Schedule, fit
-from handlens_train.gender_nets import freeze, network
+from handlens_train.fit import Schedule, fit, warm_cosine
+from handlens_train.gender_nets import network
 from handlens_train.images import load_prepared, scaled
+from handlens_train.recipe import choose
 from handlens_train.run import WEIGHTS, read_info, write_info
-from handlens_train.tasks.gender import PRIMARY, TASK, recipe
+from handlens_train.tasks.gender import PRIMARY, RECIPES, TASK
 from handlens_train.temperature import fit_temperature
 
 
@@ -51,7 +52,7 @@ def train(
         RunError: `out` holds a run of other settings.
         DataError, OptionError: bad data or settings.
     """
-    how = recipe(name, overrides)
+    how = choose(RECIPES, TASK, name, overrides)
     found = utkface.unseen(utkface.load(data))
     splits = {part: found.split(part) for part in ("train", "val")}
     described = {part: {"images": len(split), "sha256": split.sha256()} for part, split in splits.items()}
@@ -70,15 +71,9 @@ def train(
     model = network(how.size, how.size, how.blocks, how.head)
     if how.start == "efficientnet-lite0":
         pretrained.load_efficientnet_lite0(model)
-    freeze(model, how.freeze)
+    backbones.freeze(model, how.freeze)
     per_epoch = max(1, len(splits["train"]) // how.batch)
-    rate = keras.optimizers.schedules.CosineDecay(
-        how.learning_rate / 20,
-        per_epoch * how.epochs,
-        alpha=0.01,
-        warmup_target=how.learning_rate,
-        warmup_steps=int(per_epoch * how.warmup_epochs),
-    )
+    rate = warm_cosine(how.learning_rate, per_epoch * how.epochs, per_epoch * how.warmup_epochs)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=how.weight_decay, clipnorm=5.0),
         loss={"gender": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=how.smoothing)},

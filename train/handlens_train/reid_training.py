@@ -15,14 +15,15 @@ from handlens.errors import OptionError
 from handlens.image import load_image
 from handlens_data.datasets import market1501
 from handlens_data.datasets.identity import IdentitySplit, relabel
-from handlens_train import losses, pretrained, sampling
+from handlens_train import backbones, losses, pretrained, sampling
 from handlens_train.baselines import Baseline, fit_lda, fit_pca
 from handlens_train.begin import begin
-from handlens_train.fit import Schedule, fit
+from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.images import load_prepared, scaled
+from handlens_train.recipe import choose, of_run
 from handlens_train.reid_nets import networks
 from handlens_train.run import WEIGHTS, Run, read_info, write_info
-from handlens_train.tasks.reid import TASK, Recipe, load_data, of_run, recipe
+from handlens_train.tasks.reid import RECIPES, TASK, Recipe, load_data
 
 BASELINE = "baseline.npz"
 SELECT = "mAP"  # Picks the best epoch: it reads every match of a probe, so it wavers less than rank-1.
@@ -63,7 +64,7 @@ def train(
         RunError: `out` holds a run of other settings.
         DataError, OptionError: bad data or settings.
     """
-    how = recipe(name, overrides)
+    how = choose(RECIPES, TASK, name, overrides)
     if how.fitted and teacher is not None:
         raise OptionError(f"recipe {name} is fitted, not trained: it takes no teacher.")
     split, val = load_data(data)
@@ -91,7 +92,7 @@ def train(
     model, inference = build(how, count)
     if donor is not None:
         _warm(model, donor)
-    _freeze(model, how.freeze)
+    backbones.freeze(model, how.freeze)
     targets: dict[str, Any] = {"feature": labels}
     model_losses: dict[str, Any] = {"feature": losses.SiameseTriplet(how.margin)}
     weights = {"feature": 1.0}
@@ -103,13 +104,7 @@ def train(
         model_losses["embedding"], weights["embedding"] = losses.EmbeddingDistillation(), how.teacher_weight
     size = how.identities * how.images
     per_epoch = min(steps or len(labels), max(1, len(labels) // (size if how.loss != "siamese" else size // 3)))
-    rate = keras.optimizers.schedules.CosineDecay(
-        how.learning_rate / 20,
-        per_epoch * how.epochs,
-        alpha=0.01,
-        warmup_target=how.learning_rate,
-        warmup_steps=int(per_epoch * how.warmup_epochs),
-    )
+    rate = warm_cosine(how.learning_rate, per_epoch * how.epochs, per_epoch * how.warmup_epochs)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=how.weight_decay, clipnorm=5.0),
         loss=model_losses,
@@ -159,7 +154,7 @@ def inference_model(run: Run, how: Recipe) -> keras.Model:
     if how.fitted:
         return Baseline.load(run.path / BASELINE).keras_model(keras)
     _, inference = build(how, None)
-    inference.load_weights(run.weights)
+    run.fill(inference)
     return inference
 
 
@@ -195,17 +190,10 @@ def score(embeddings: np.ndarray, split: IdentitySplit) -> dict[str, float]:
     return {"rank1": float(metrics.cmc(ranking, 1)[0]), "mAP": float(metrics.mean_average_precision(ranking))}
 
 
-def _freeze(model: keras.Model, blocks: int) -> None:
-    frozen = {"stem", *(f"block{i}" for i in range(blocks))} if blocks else set()
-    for layer in model.layers:
-        if layer.name.partition("_")[0] in frozen:
-            layer.trainable = False
-
-
 def _warm(model: keras.Model, donor: Run) -> None:
     if donor.task != TASK:
         raise OptionError(f"{donor.path} is a run of task {donor.task!r}; a warm start takes one of {TASK!r}.")
-    trained = {layer.name: layer.get_weights() for layer in inference_model(donor, of_run(donor)).layers}
+    trained = {layer.name: layer.get_weights() for layer in inference_model(donor, of_run(donor, Recipe, TASK)).layers}
     filled = 0
     for layer in model.layers:
         weights = trained.get(layer.name, [])

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import warnings
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -45,6 +46,19 @@ class Run:
     def weights(self) -> Path:
         """The best model's weights, EMA applied."""
         return self.path / WEIGHTS
+
+    def fill(self, model: Any) -> None:
+        """Load the best model's weights into a Keras model.
+
+        Raises:
+            RunError: they are not of this network.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # Keras warns of a layer that it could not fill before it fails.
+                model.load_weights(self.weights)
+        except (OSError, ValueError, UserWarning) as error:
+            raise RunError(f"{self.path} does not fit this version's network ({error}). Train it again.") from error
 
 
 def read_info(path: Path) -> dict[str, Any]:

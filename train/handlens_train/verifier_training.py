@@ -17,14 +17,15 @@ from handlens.errors import OptionError
 from handlens.image import load_image, prepare
 from handlens.manifest import DataSource
 from handlens_data.datasets import lfw
-from handlens_train import dlib_resnet, face_losses, face_views, pretrained, verifier_nets
+from handlens_train import backbones, dlib_resnet, face_losses, face_views, pretrained, verifier_nets
 from handlens_train.baselines import Baseline, fit_pca
 from handlens_train.begin import begin
 from handlens_train.face_points import Points, find_detector, locate
-from handlens_train.fit import Schedule, fit
+from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.images import scaled
+from handlens_train.recipe import choose
 from handlens_train.run import WEIGHTS, Run, read_info, write_info
-from handlens_train.tasks.face_verifier import TASK, Recipe, recipe
+from handlens_train.tasks.face_verifier import RECIPES, TASK, Recipe
 from handlens_train.view_change import ViewChange
 
 SELECT = "tar"  # True accept rate at FMR 1e-2 over all pairs of the validation people.
@@ -66,7 +67,7 @@ def train(
         RunError: `out` holds a run of other settings.
         DataError, OptionError: bad data or settings.
     """
-    how = recipe(name, overrides)
+    how = choose(RECIPES, TASK, name, overrides)
     if teacher is None and not how.variance:
         raise OptionError(
             f"recipe {name} learns from a teacher: give --teacher DIR, a folder with {dlib_resnet.STEM}.bin and its "
@@ -106,17 +107,9 @@ def train(
     # From a small kernel around the teacher's mean: the answer of the best constant, not noise of many times its power.
     inference.get_layer("embedding").set_weights([0.05 * kernel, centre])
     model = verifier_nets.with_people(inference, int(people.max()) + 1, centre)
-    for layer in model.layers:
-        if how.freeze and layer.name.partition("_")[0] in {"stem", *(f"block{i}" for i in range(how.freeze))}:
-            layer.trainable = False
+    backbones.freeze(model, how.freeze)
     steps = len(photos) // how.batch
-    rate = keras.optimizers.schedules.CosineDecay(
-        how.learning_rate / 20,
-        steps * how.epochs,
-        alpha=0.01,
-        warmup_target=how.learning_rate,
-        warmup_steps=int(steps * how.warmup_epochs),
-    )
+    rate = warm_cosine(how.learning_rate, steps * how.epochs, steps * how.warmup_epochs)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=how.weight_decay, clipnorm=5.0),
         loss={"embedding": face_losses.TeacherSpace(power, how.relation), "people": face_losses.CosFace()},
@@ -235,7 +228,7 @@ def inference_model(run: Run, how: Recipe) -> keras.Model:
         model = dlib_resnet.build(keras)
     else:
         model = verifier_nets.network(how.size, how.blocks, how.head, dlib_resnet.DIMENSION)
-    model.load_weights(run.weights)
+    run.fill(model)
     return model
 
 

@@ -17,6 +17,7 @@ from handlens_train.evidence.page import Section, write_page
 from handlens_train.evidence.triplets import draw_distances, draw_triplets
 from handlens_train.evidence.tsne import draw_tsne
 from handlens_train.evidence.wins import compare, draw_win_sheet, draw_wins, tabulate_wins
+from handlens_train.recipe import of_run
 from handlens_train.run import Run
 
 LOG = "log.csv"
@@ -136,7 +137,7 @@ def _training(run: Run, scene: Any, out: Path) -> list[Section]:
 
     if not (run.path / BASELINE).is_file():
         return [_curves(run, out)]
-    fitted, spec = Baseline.load(run.path / BASELINE), reid.of_run(run).input()
+    fitted, spec = Baseline.load(run.path / BASELINE), of_run(run, reid.Recipe, reid.TASK).input()
     _, first = np.unique(scene.probe.ids, return_index=True)
     images = np.stack([prepare(scene.probe.images[i], spec) for i in first[:10]])
     explained, rebuilt = out / "explained.png", out / "reconstructions.png"

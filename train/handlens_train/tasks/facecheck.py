@@ -5,18 +5,19 @@ Keras is imported inside the functions that train, so that an artifact is evalua
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handlens.errors import ManifestInvalid, OptionError, RunError
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+from handlens.errors import ManifestInvalid
+from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
 from handlens_data.datasets import lfw_subset
 from handlens_train.augment import Augment
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
+from handlens_train.recipe import choose, image_input, of_run, provenance
 from handlens_train.run import Run
 
 TASK = "facecheck"
@@ -43,30 +44,10 @@ class Recipe:
 
     def input(self) -> InputSpec:
         """What the network reads: `size` x `size` grey, (pixel - 128) / 128, which is exact in int8."""
-        return InputSpec(
-            name="image",
-            height=self.size,
-            width=self.size,
-            channels=1,
-            colour="GREY",
-            scale=(1 / 128,),
-            offset=(-1.0,),
-            geometry="resize",
-        )
+        return image_input(self.size, self.size, colour="GREY")
 
 
 RECIPES: dict[str, Recipe] = {"tiny": Recipe()}
-
-
-def recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
-    """The recipe of a name, with fields replaced.
-
-    Raises:
-        OptionError: unknown name; the valid ones are listed.
-    """
-    if name not in RECIPES:
-        raise OptionError(f"unknown facecheck recipe {name!r}; valid: {', '.join(RECIPES)}.")
-    return replace(RECIPES[name], **(overrides or {}))
 
 
 def build(how: Recipe) -> Any:
@@ -124,7 +105,7 @@ def train(
     from handlens_train.begin import begin
     from handlens_train.images import scaled
 
-    how = recipe(name, overrides)
+    how = choose(RECIPES, TASK, name, overrides)
     spec, splits = how.input(), {split: lfw_subset.load(split) for split in ("train", "val")}
     described = {key: {"images": len(part), "sha256": part.sha256()} for key, part in splits.items()}
     info = {
@@ -168,15 +149,9 @@ def load(run: Run, data: Path | None = None) -> Exportable:
         RunError: the run is of another task, or its recipe or weights do not fit this version's network.
         MissingExtra: scikit-image is not installed.
     """
-    if run.task != TASK:
-        raise RunError(f"{run.path} is a run of {run.task!r}, not of {TASK!r}.")
-    config = dict(run.config)
-    try:
-        how = Recipe(**config | {"channels": tuple(config["channels"]), "augment": Augment(**config["augment"])})
-        model = build(how)
-        model.load_weights(run.weights)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{run.path} does not fit this version's network ({error}). Train it again.") from error
+    how = of_run(run, Recipe, TASK)
+    model = build(how)
+    run.fill(model)
     patches, spec = lfw_subset.load("train"), how.input()
     source = DataSource(name=lfw_subset.NAME, licence=lfw_subset.LICENCE, split="train", sha256=patches.sha256())
 
@@ -200,14 +175,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
         ),
         labels=lfw_subset.LABELS,
         decoding={},
-        provenance=Provenance(
-            data=(source,),
-            weights_licence="research use, as its data; a demonstration, not a face detector",
-            seed=run.seed,
-            run=run.path.name,
-            versions=run.info.get("versions", {}),
-            trained_seconds=run.info.get("seconds", 0.0),
-        ),
+        provenance=provenance(run, [source], "research use, as its data; a demonstration, not a face detector"),
         primary=PRIMARY,
         training_images=training_images,
         evaluate=lambda path, split, engine=None: evaluate(path, data, split, engine),

