@@ -100,7 +100,7 @@ def with_class(root: ElementTree.Element, name: str) -> list[ElementTree.Element
 def test_a_page_of_several_tasks_keeps_them_apart_and_sums_each_up() -> None:
     root = parse(*DETECTORS, verifier())
     first, second = with_class(root, "of-task")
-    assert text_of(first).startswith("Face detector") and text_of(second).startswith("Face verifier")
+    assert text_of(first).startswith("Face detection") and text_of(second).startswith("Face verification")
     assert "face-verifier-int8.tflite" not in text_of(first) and "yunet" not in text_of(second)
     (summary,) = with_class(root, "tasks")
     assert [a.get("href") for a in summary.iter("a")] == [f"#{first.get('id')}", f"#{second.get('id')}"]

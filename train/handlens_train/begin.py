@@ -1,6 +1,7 @@
 """Opening a run folder: a fresh one is described in run.json; one that is there must be the same run and is resumed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +36,24 @@ def begin(out: Path, info: dict[str, Any], backend: str) -> None:
                 "Choose another --out, or repeat the settings to resume."
             )
     write_info(out, old | {"status": "running"})
+
+
+def start_run(out: Path, task: str, recipe: str, config: Mapping[str, Any], seed: int, data: Mapping[str, Any]) -> None:
+    """Make `out` ready for a Keras training, as `begin` does, and seed Keras, NumPy and Python.
+
+    Args:
+        out: the run folder.
+        task: such as "reid".
+        recipe: its name.
+        config: everything that decides the weights, but for data and seed: `dataclasses.asdict` of the recipe.
+        seed: of the run.
+        data: name and licence of the data set; images and hash of each part.
+
+    Raises:
+        RunError: `out` holds a run of other settings, or weights without a run.json.
+    """
+    import keras
+
+    facts = {"task": task, "recipe": recipe, "config": dict(config), "seed": seed, "data": dict(data)}
+    begin(out, facts, keras.backend.backend())
+    keras.utils.set_random_seed(seed)

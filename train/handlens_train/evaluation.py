@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handlens import metrics
+from handlens.errors import InputError
 from handlens.manifest import Metric
 from handlens.metrics import Interval
 
@@ -46,6 +47,28 @@ class Breakdown:
         object.__setattr__(self, "rows", tuple(Row(*row) for row in self.rows))
 
 
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Which class was answered for which: a confusion matrix.
+
+    Attributes:
+        name: of what is classified, such as "luggage".
+        labels: of the K classes.
+        counts: K rows of K items; a row is a true class, a column an answer.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Refuses counts that do not fit the labels."""
+        if len(self.counts) != len(self.labels) or any(len(row) != len(self.labels) for row in self.counts):
+            raise InputError(
+                f"the matrix {self.name!r} has {len(self.labels)} labels; expected as many rows and columns"
+            )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """One artifact on one split, through the runtime.
@@ -69,6 +92,7 @@ class Evaluation:
         counts: what the figures rest on, by name; "impostors" and "genuine" comparisons for a DET curve.
         others: further data sets measured in the same call.
         units: of metrics that are no fraction, by name, such as {"false_positives": "per image"}.
+        matrices: confusion matrices, one a head or a task.
     """
 
     dataset: str
@@ -87,6 +111,7 @@ class Evaluation:
     counts: dict[str, int] = field(default_factory=dict)
     others: tuple["Evaluation", ...] = ()
     units: dict[str, str] = field(default_factory=dict)
+    matrices: tuple[Matrix, ...] = ()
 
     def records(self) -> tuple[Metric, ...]:
         """The figures as a manifest records them, those of `others` behind this one's."""
@@ -106,7 +131,7 @@ class Evaluation:
         return own + tuple(record for other in self.others for record in other.records())
 
     def detail(self) -> dict[str, Any]:
-        """What rides along in the artifact beside the metrics: protocol, primary metric, curves, breakdowns."""
+        """What rides along in the artifact beside the metrics: protocol, primary, curves, breakdowns, matrices."""
         return {
             "protocol": self.protocol,
             "primary": self.primary,
@@ -124,6 +149,10 @@ class Evaluation:
                 }
                 for item in self.breakdowns
             ],
+            "matrices": [
+                {"name": item.name, "labels": list(item.labels), "counts": [list(row) for row in item.counts]}
+                for item in self.matrices
+            ],
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,6 +166,33 @@ class Evaluation:
             "units": dict(self.units),
             "others": [other.to_dict() for other in self.others],
         }
+
+
+def right_or_wrong(
+    dataset: str, split: str, right: ArrayLike, engine: str, *, protocol: str = "", primary: str = "accuracy"
+) -> Evaluation:
+    """The evaluation of a classifier whose answers are each right or wrong, and independent.
+
+    Args:
+        dataset: its name.
+        split: of the data set.
+        right: (N,) whether each answer was.
+        engine: that ran the artifact.
+        protocol: what was asked.
+        primary: what the share of right answers is called.
+    """
+    outcomes = np.asarray(right, np.float64)
+    return Evaluation(
+        dataset=dataset,
+        split=split,
+        protocol=protocol or f"{len(outcomes)} items",
+        n=len(outcomes),
+        primary=primary,
+        metrics={primary: metrics.bootstrap(outcomes)},
+        outcomes=outcomes,
+        groups=np.arange(len(outcomes)),
+        engine=engine,
+    )
 
 
 def breakdown(

@@ -26,7 +26,7 @@ class Match:
     weight: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exportable:
     """A float network with everything a manifest needs.
 
@@ -52,19 +52,23 @@ class Exportable:
             `handlens_export.matching`.
         thresholds: (artifact path, engine) -> the thresholds of that very file, measured through the runtime; called on
             each finished artifact, because quantization moves scores.
+        extras: small parts that ride in every artifact, by name (such as a recommender's titles): at most 14, of 1 MiB.
+        recipes: the compression recipes that the network is written in; empty for all of them.
     """
 
     model: Any
     task: str
     name: str
-    version: str
+    version: str = "1.0"
     input: InputSpec
     outputs: tuple[OutputSpec, ...]
-    labels: tuple[str, ...]
-    decoding: dict[str, object]
+    labels: tuple[str, ...] = ()
+    decoding: dict[str, object] = field(default_factory=dict)
     provenance: Provenance
     primary: str
     training_images: Callable[[int, int], tuple[np.ndarray, DataSource]]
     evaluate: Callable[[Path, str, str | None], Evaluation]
     matching: Mapping[str, Match] = field(default_factory=dict)
     thresholds: Callable[[Path, str | None], tuple[Threshold, ...]] | None = None
+    extras: Mapping[str, bytes] = field(default_factory=dict)
+    recipes: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from handlens_data.datasets import utkface
 from handlens_data.datasets.boxes import BoxSplit
 from handlens_data.datasets.identity import list_images
 from handlens_train import detector_start
-from handlens_train.begin import begin
+from handlens_train.begin import start_run
 from handlens_train.detector_data import LICENCES, gather, material
 from handlens_train.detector_figures import BEHIND, SCENE, composed
 from handlens_train.detector_nets import OUTPUTS, freeze, network
@@ -86,15 +86,8 @@ def train(
     # What the donor learnt from is in these weights, too.
     seen = ({} if donor is None else donor.info["data"]["sets"]) | loaded.described
     licences = sorted({LICENCES[key] for key in seen})
-    info = {
-        "task": TASK,
-        "recipe": name,
-        "config": config,
-        "seed": seed,
-        "data": {"name": " + ".join(seen), "licence": "; ".join(licences), "sets": seen},
-    }
-    begin(out, info, keras.backend.backend())
-    keras.utils.set_random_seed(seed)
+    facts = {"name": " + ".join(seen), "licence": "; ".join(licences), "sets": seen}
+    start_run(out, TASK, name, config, seed, facts)
     inference = build(how, how.crop)
     if donor is not None:
         _warm(inference, donor)

@@ -10,7 +10,7 @@ import numpy as np
 
 from handlens_data.datasets import utkface
 from handlens_train import backbones, pretrained, sampling
-from handlens_train.begin import begin
+from handlens_train.begin import start_run
 from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.gender_nets import network
 from handlens_train.images import load_prepared, scaled
@@ -56,15 +56,8 @@ def train(
     found = utkface.unseen(utkface.load(data))
     splits = {part: found.split(part) for part in ("train", "val")}
     described = {part: {"images": len(split), "sha256": split.sha256()} for part, split in splits.items()}
-    info = {
-        "task": TASK,
-        "recipe": name,
-        "config": asdict(how),
-        "seed": seed,
-        "data": {"name": utkface.NAME, "licence": utkface.LICENCE, **described},
-    }
-    begin(out, info, keras.backend.backend())
-    keras.utils.set_random_seed(seed)
+    facts = {"name": utkface.NAME, "licence": utkface.LICENCE, **described}
+    start_run(out, TASK, name, asdict(how), seed, facts)
     spec = how.input()
     images = {part: load_prepared(split.paths, spec) for part, split in splits.items()}
     targets = {"gender": splits["train"].genders.astype(np.float32)[:, None]}

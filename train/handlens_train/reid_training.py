@@ -17,7 +17,7 @@ from handlens_data.datasets import market1501
 from handlens_data.datasets.identity import IdentitySplit, relabel
 from handlens_train import backbones, losses, pretrained, sampling
 from handlens_train.baselines import Baseline, fit_lda, fit_pca
-from handlens_train.begin import begin
+from handlens_train.begin import start_run
 from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.images import load_prepared, scaled
 from handlens_train.recipe import choose, of_run
@@ -70,20 +70,13 @@ def train(
     split, val = load_data(data)
     donor = None if warm_start is None else Run.open(warm_start)
     config = _config(how, teacher, donor, steps)
-    info = {
-        "task": TASK,
-        "recipe": name,
-        "config": config,
-        "seed": seed,
-        "data": {
-            "name": market1501.NAME,
-            "licence": market1501.LICENCE,
-            "train": {"images": len(split), "identities": len(np.unique(split.identities)), "sha256": split.sha256()},
-            "val": {"images": len(val), "identities": len(np.unique(val.identities)), "sha256": val.sha256()},
-        },
+    facts = {
+        "name": market1501.NAME,
+        "licence": market1501.LICENCE,
+        "train": {"images": len(split), "identities": len(np.unique(split.identities)), "sha256": split.sha256()},
+        "val": {"images": len(val), "identities": len(np.unique(val.identities)), "sha256": val.sha256()},
     }
-    begin(out, info, keras.backend.backend())
-    keras.utils.set_random_seed(seed)
+    start_run(out, TASK, name, config, seed, facts)
     spec = how.input()
     images, val_images = load_prepared(split.paths, spec), load_prepared(val.paths, spec)
     if how.fitted:

@@ -19,7 +19,7 @@ from handlens.manifest import DataSource
 from handlens_data.datasets import lfw
 from handlens_train import backbones, dlib_resnet, face_losses, face_views, pretrained, verifier_nets
 from handlens_train.baselines import Baseline, fit_pca
-from handlens_train.begin import begin
+from handlens_train.begin import start_run
 from handlens_train.face_points import Points, find_detector, locate
 from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.images import scaled
@@ -78,16 +78,9 @@ def train(
         part: {"images": len(split.photos), "people": len(split.people), "sha256": split.sha256()}
         for part, split in splits.items()
     }
-    info = {
-        "task": TASK,
-        "recipe": name,
-        "config": asdict(how) | ({} if how.variance else {"teacher": dlib_resnet.SOURCE}),
-        "seed": seed,
-        "data": {"name": lfw.NAME, "licence": lfw.LICENCE, **described},
-    }
-    begin(out, info, keras.backend.backend())
-    _leave_a_thread_for_the_teacher()
-    keras.utils.set_random_seed(seed)
+    _leave_a_thread_for_the_teacher()  # before TensorFlow starts
+    facts = {"name": lfw.NAME, "licence": lfw.LICENCE, **described}
+    start_run(out, TASK, name, asdict(how) | ({} if how.variance else {"teacher": dlib_resnet.SOURCE}), seed, facts)
     points = locate([*splits["train"].photos, *splits["val"].photos], find_detector(detector), out / POINTS)
     if how.variance or how.copied:
         return _without_training(how, splits, points, teacher, out)

@@ -5,14 +5,15 @@ from importlib.resources import files
 from handlens_export.report.boards import Board, boards, unmeasured
 from handlens_export.report.breakdowns import breakdowns
 from handlens_export.report.markup import Markup, el, join
+from handlens_export.report.matrices import matrices
 from handlens_export.report.reference import published_for
 from handlens_export.report.rows import BrokenRow, Report, ReportRow
 from handlens_export.report.sections import key, plots, worth_a_name
 from handlens_export.report.table import anchor, main_metrics, small_table, table
 from handlens_export.report.terms import terms_for
 from handlens_export.report.verdict import Verdict, judge
+from handlens_train import tasks
 
-TASKS = {"reid": "Person re-identification", "facecheck": "Face or not", "gender": "Gender"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
@@ -49,8 +50,9 @@ def board_title(board: Board) -> str:
 
 
 def task_label(task: str) -> str:
-    """A task's name for a person: "face-detector" -> "Face detector"."""
-    return TASKS.get(task, task.replace("-", " ").capitalize())
+    """A task's name for a person: its module's TITLE, or "own-task" as "Own task"."""
+    plain = task.replace("-", " ").capitalize()
+    return getattr(tasks.get(task), "TITLE", plain) if task in tasks.names() else plain
 
 
 def _head(title: str) -> Markup:
@@ -134,6 +136,7 @@ def _board(board: Board, verdict: Verdict, report: Report, *, first: bool) -> Ma
         table(board, drawn.fronts, report.max_drop, published),
         _further(board),
         breakdowns(board, chosen),
+        matrices(board, chosen),
         class_="board",
     )
 
@@ -153,7 +156,8 @@ def _task(index: int, task: str, judged: list[tuple[Board, Verdict]], report: Re
 def _small(board: Board, verdict: Verdict) -> Markup:
     """A data set measured beside another: its figures and what they take apart, without plots."""
     chosen = sorted(worth_a_name(board.entries, verdict))
-    return el("section", _title(board), small_table(board), breakdowns(board, chosen), class_="board small")
+    apart = [breakdowns(board, chosen), matrices(board, chosen)]
+    return el("section", _title(board), small_table(board), apart, class_="board small")
 
 
 def _title(board: Board) -> Markup:

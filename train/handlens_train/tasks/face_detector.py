@@ -17,6 +17,7 @@ from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provena
 from handlens_train.run import Run
 
 TASK = "face-detector"
+TITLE = "Face detection"
 PRIMARY = "ap50"
 READS_DATA = True
 VERSION = "1.0"

@@ -17,6 +17,7 @@ from handlens_train.run import Run
 from handlens_train.view_change import ViewChange
 
 TASK = "face-verifier"
+TITLE = "Face verification"
 PRIMARY = verifier_evaluation.PRIMARY
 OPTIONS = ("detector",)
 READS_DATA = True

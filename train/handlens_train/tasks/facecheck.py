@@ -15,12 +15,13 @@ from handlens.errors import ManifestInvalid
 from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
 from handlens_data.datasets import lfw_subset
 from handlens_train.augment import Augment
-from handlens_train.evaluation import Evaluation
+from handlens_train.evaluation import Evaluation, right_or_wrong
 from handlens_train.exportable import Exportable
 from handlens_train.recipe import choose, image_input, of_run, provenance
 from handlens_train.run import Run
 
 TASK = "facecheck"
+TITLE = "Face or not"
 PRIMARY = "accuracy"
 READS_DATA = False
 
@@ -102,21 +103,13 @@ def train(
     import keras
 
     from handlens_train import fit, losses, sampling
-    from handlens_train.begin import begin
+    from handlens_train.begin import start_run
     from handlens_train.images import scaled
 
     how = choose(RECIPES, TASK, name, overrides)
     spec, splits = how.input(), {split: lfw_subset.load(split) for split in ("train", "val")}
     described = {key: {"images": len(part), "sha256": part.sha256()} for key, part in splits.items()}
-    info = {
-        "task": TASK,
-        "recipe": name,
-        "config": asdict(how),
-        "seed": seed,
-        "data": {"name": lfw_subset.NAME, "licence": lfw_subset.LICENCE, **described},
-    }
-    begin(out, info, keras.backend.backend())
-    keras.utils.set_random_seed(seed)
+    start_run(out, TASK, name, asdict(how), seed, {"name": lfw_subset.NAME, "licence": lfw_subset.LICENCE, **described})
     images = {key: prepared(part, spec) for key, part in splits.items()}
     labels = splits["train"].labels
     model = build(how)
@@ -198,7 +191,6 @@ def evaluate(path: Path, data: Path | None = None, split: str = "test", engine: 
     from handlens.artifact import Artifact
     from handlens.engine import open_engine
     from handlens.image import to_tensor
-    from handlens.metrics import bootstrap
 
     artifact, patches = Artifact.open(path), lfw_subset.load(split)
     manifest = artifact.manifest
@@ -212,18 +204,8 @@ def evaluate(path: Path, data: Path | None = None, split: str = "test", engine: 
         used = f"{opened.name} {opened.version}"
     finally:
         opened.close()
-    right = (predicted == patches.labels).astype(np.float64)
-    return Evaluation(
-        dataset=lfw_subset.NAME,
-        split=split,
-        protocol=f"{len(patches)} patches, half of them faces; the likelier of two classes",
-        n=len(patches),
-        primary=PRIMARY,
-        metrics={PRIMARY: bootstrap(right)},
-        outcomes=right,
-        groups=np.arange(len(patches)),
-        engine=used,
-    )
+    protocol = f"{len(patches)} patches, half of them faces; the likelier of two classes"
+    return right_or_wrong(lfw_subset.NAME, split, predicted == patches.labels, used, protocol=protocol)
 
 
 def prepared(patches: lfw_subset.Patches, spec: InputSpec) -> np.ndarray:

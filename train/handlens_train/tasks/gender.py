@@ -15,6 +15,7 @@ from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provena
 from handlens_train.run import Run
 
 TASK = "gender"
+TITLE = "Gender"
 PRIMARY = "accuracy"
 READS_DATA = True
 VERSION = "1.0"

@@ -20,6 +20,7 @@ from handlens_train.recipe import IMAGENET, choose, image_input, needed, of_run,
 from handlens_train.run import Run
 
 TASK = "reid"
+TITLE = "Person re-identification"
 PRIMARY = "rank1"
 READS_DATA = True
 VERSION = "1.0"
