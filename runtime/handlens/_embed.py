@@ -1,10 +1,36 @@
-"""From an embedding model's raw answer to a template of length 1; people and faces share it."""
+"""What people and faces share: a model with one embedding, and its raw answer as a template of length 1."""
 
 import numpy as np
 
 from handlens._backends import Array, FloatArray
+from handlens._task import Task, only_output
 from handlens.engine import Engine
 from handlens.errors import EngineWrong
+from handlens.gallery import Gallery
+from handlens.manifest import Manifest
+
+
+class Embedder(Task):
+    """A model whose one output is an embedding."""
+
+    def __init__(self, engine: Engine, manifest: Manifest) -> None:
+        """Takes an opened engine; use `load` for a file.
+
+        Raises:
+            OptionError: the manifest is of another task.
+            ManifestInvalid: the model has more than one output.
+        """
+        super().__init__(engine, manifest)
+        self._output = only_output(manifest, "the embedding")
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a template."""
+        return int(np.prod(self._output.shape))
+
+    def gallery(self) -> Gallery:
+        """Returns an empty gallery bound to this model."""
+        return Gallery(self.model_id, self.dimension)
 
 
 def template(engine: Engine, feed: str, tensor: Array, output: str, what: str) -> FloatArray:

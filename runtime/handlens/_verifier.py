@@ -7,20 +7,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from handlens._embed import template
+from handlens._embed import Embedder, template
 from handlens._faces import Face
-from handlens._task import Task, only_output
 from handlens.engine import Engine
 from handlens.errors import ImageError, InputError, ManifestInvalid, RateUnsupported
-from handlens.gallery import Gallery
 from handlens.image import Source, load_image, preprocess
 from handlens.manifest import Manifest, Threshold
-
-# The rule of three: with no error in n independent comparisons the rate is below 3 / n, with 95% confidence.
-RULE_OF_THREE = 3
+from handlens.metrics.verification import RULE_OF_THREE, supports
 
 
-class FaceVerifier(Task):
+class FaceVerifier(Embedder):
     """Embeds faces, aligned by their five points, with a face-verifier artifact."""
 
     task: ClassVar[str] = "face-verifier"
@@ -35,16 +31,6 @@ class FaceVerifier(Task):
         super().__init__(engine, manifest)
         if manifest.input.geometry != "align":
             raise ManifestInvalid(f"a {self.task} has geometry align; this one has {manifest.input.geometry}")
-        self._output = only_output(manifest, "the embedding")
-
-    @property
-    def dimension(self) -> int:
-        """Numbers in a template."""
-        return int(np.prod(self._output.shape))
-
-    def gallery(self) -> Gallery:
-        """Returns an empty gallery bound to this model."""
-        return Gallery(self.model_id, self.dimension)
 
     def embed(self, image: Source, faces: Sequence[Face] | ArrayLike) -> NDArray[np.float32]:
         """Turns faces of one image into templates.
@@ -92,7 +78,7 @@ class FaceVerifier(Task):
                 asks for (3 / rate).
         """
         for limit in self._manifest.thresholds:
-            if math.isclose(limit.target_fmr, fmr, rel_tol=1e-6) and _carried(limit):
+            if math.isclose(limit.target_fmr, fmr, rel_tol=1e-6) and supports(limit.comparisons, limit.target_fmr):
                 return limit
         raise RateUnsupported(_unsupported(self._manifest, fmr))
 
@@ -127,14 +113,9 @@ def _points(faces: Sequence[Face] | ArrayLike) -> list[ArrayLike]:
     return list(array)
 
 
-def _carried(limit: Threshold) -> bool:
-    return limit.comparisons * limit.target_fmr >= RULE_OF_THREE * (1 - 1e-9)
-
-
 def _unsupported(manifest: Manifest, fmr: float) -> str:
-    rates = [
-        f"{limit.target_fmr:g} ({limit.comparisons:,} comparisons)" for limit in manifest.thresholds if _carried(limit)
-    ]
+    carried = (limit for limit in manifest.thresholds if supports(limit.comparisons, limit.target_fmr))
+    rates = [f"{limit.target_fmr:g} ({limit.comparisons:,} comparisons)" for limit in carried]
     needed = f"; {fmr:g} needs at least {math.ceil(RULE_OF_THREE / fmr):,} comparisons" if 0 < fmr < 1 else ""
     return (
         f"{manifest.name} {manifest.version} has no threshold for a false match rate of {fmr:g}; "

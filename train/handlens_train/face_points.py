@@ -38,13 +38,13 @@ def locate(
     """
     model_id = Artifact.open(detector).manifest.model_id
     if kept is not None and kept.is_file():
-        with np.load(kept) as saved:
-            if str(saved["detector"]) != model_id:
-                raise DataError(
-                    f"{kept} was made with the detector {saved['detector']}, not with {detector.name}; "
-                    "give that one, or remove the file."
-                )
-            return dict(zip(saved["names"].tolist(), saved["points"], strict=True))
+        points, maker = read(kept)
+        if maker != model_id:
+            raise DataError(
+                f"{kept} was made with the detector {maker}, not with {detector.name}; give that one, or remove the "
+                "file."
+            )
+        return points
     found: Points = {}
     with FaceDetector.load(detector) as model:
         for photo in photos:
@@ -62,6 +62,12 @@ def locate(
         )
         write_bytes(kept, buffer.getvalue())
     return found
+
+
+def read(kept: Path) -> tuple[Points, str]:
+    """The points in a file that `locate` kept, and the model id of the detector that found them."""
+    with np.load(kept) as saved:
+        return dict(zip(saved["names"].tolist(), saved["points"], strict=True)), str(saved["detector"])
 
 
 def find_detector(given: Path | None) -> Path:

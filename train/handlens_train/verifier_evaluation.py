@@ -1,5 +1,6 @@
 """How good a face verifier is: LFW's pairs and all comparisons of its held-out people, through the runtime."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +65,16 @@ class Embedded:
 
 def embed(path: Path, data: Path, split: str, engine: str | None, detector: Path) -> Embedded:
     """Detects, aligns and embeds every photograph of a split, as a device would."""
+    model, finder = (Artifact.open(file).manifest.model_id for file in (path, detector))
+    return _embedded(path, model, data, split, engine, detector, finder)
+
+
+@functools.lru_cache(maxsize=2)  # An export asks for a file's thresholds, then for its figures.
+def _embedded(
+    path: Path, model_id: str, data: Path, split: str, engine: str | None, detector: Path, finder: str
+) -> Embedded:
     chosen = lfw.load(data, split)
-    points = located(chosen.photos, detector, Artifact.open(detector).manifest.model_id)
+    points = located(chosen.photos, detector, finder)
     templates = {}
     with FaceVerifier.load(path, engine=engine) as verifier:
         for photo in chosen.photos:

@@ -17,7 +17,7 @@ from handlens.errors import OptionError
 from handlens.image import load_image, prepare
 from handlens.manifest import DataSource
 from handlens_data.datasets import lfw
-from handlens_train import backbones, dlib_resnet, face_losses, face_views, pretrained, verifier_nets
+from handlens_train import backbones, dlib_resnet, face_losses, face_points, face_views, pretrained, verifier_nets
 from handlens_train.baselines import Baseline, fit_pca
 from handlens_train.begin import start_run
 from handlens_train.face_points import Points, find_detector, locate
@@ -228,8 +228,7 @@ def inference_model(run: Run, how: Recipe) -> keras.Model:
 def training_images(run: Run, how: Recipe, data: Path, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
     """Aligned faces of the training people as the device would align them, (at most count, size, size, 3) uint8."""
     split = lfw.load(data, "train")
-    with np.load(run.path / POINTS) as saved:
-        points = dict(zip(saved["names"].tolist(), saved["points"], strict=True))
+    points, _ = face_points.read(run.path / POINTS)
     photos = [photo for photo in split.photos if photo.name in points]
     chosen = np.random.default_rng(seed).permutation(len(photos))[:count]
     images = [prepare(load_image(photos[i].path), how.input(), points[photos[i].name]) for i in chosen]
