@@ -7,6 +7,7 @@ Every figure comes from an artifact's own manifest: measure first, with `handlen
 import gzip
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 from card_texts import TEXTS
@@ -104,10 +105,16 @@ that you have the right to use.
 """
 
 
+@cache
+def opened(name: str) -> Artifact:
+    """An artifact of the zoo."""
+    return Artifact.open(handlens_zoo.path(name))
+
+
 def card(name: str) -> str:
     """The Markdown card of an artifact."""
-    file = handlens_zoo.path(name)
-    manifest = Artifact.open(file).manifest
+    artifact = opened(name)
+    file, manifest = artifact.path, artifact.manifest
     texts = TEXTS[manifest.task]
     image, made, source = manifest.input, manifest.compression, manifest.provenance
     used = made.calibration
@@ -116,7 +123,7 @@ def card(name: str) -> str:
         purpose=texts.purpose,
         intervals=texts.intervals,
         splits=texts.splits,
-        breakdowns=_breakdowns(file),
+        breakdowns=_breakdowns(artifact),
         thresholds=_thresholds(manifest),
         use=texts.use.format(name=name),
         limits=texts.limits,
@@ -139,9 +146,9 @@ def card(name: str) -> str:
     )
 
 
-def _breakdowns(file: Path) -> str:
+def _breakdowns(artifact: Artifact) -> str:
     """The test figures taken apart, a table each; nothing for tasks without any."""
-    found = json.loads(Artifact.open(file).extras.get("evaluation.json", b"{}"))
+    found = json.loads(artifact.extras.get("evaluation.json", b"{}"))
     lines: list[str] = []
     for where, detail in found.items():
         tables = detail["breakdowns"] if where.endswith("/test") else []
@@ -178,7 +185,7 @@ def table() -> str:
     """The README's tables: each artifact on the test splits, one table a task."""
     found: dict[str, list[str]] = {}
     for name in handlens_zoo.names():
-        found.setdefault(Artifact.open(handlens_zoo.path(name)).manifest.task, []).append(name)
+        found.setdefault(opened(name).manifest.task, []).append(name)
     return "\n\n".join(_table(task, found[task]) for task in TABLES if task in found)
 
 
@@ -187,11 +194,11 @@ def _table(task: str, names: list[str]) -> str:
     heads = " | ".join(columns)
     lines = [title, "", f"| artifact | bytes | {heads} |", "|---" * (len(columns) + 2) + "|"]
     for name in names:
-        file = handlens_zoo.path(name)
-        tested = [metric for metric in Artifact.open(file).manifest.metrics if metric.split == "test"]
+        artifact = opened(name)
+        tested = [metric for metric in artifact.manifest.metrics if metric.split == "test"]
         figures = {(metric.dataset, metric.name): metric for metric in tested}
         cells = [_interval(figures[key]) if key in figures else "" for key in columns.values()]
-        lines.append(f"| [{name}](zoo/handlens_zoo/cards/{name}.md) | {file.stat().st_size:,} | {' | '.join(cells)} |")
+        lines.append(f"| [{name}](zoo/handlens_zoo/cards/{name}.md) | {artifact.size:,} | {' | '.join(cells)} |")
     return "\n".join([*lines, *published])
 
 
@@ -209,11 +216,13 @@ def wanted() -> dict[Path, str]:
 
 def main(check: bool) -> int:
     """Writes, or checks; returns the exit status."""
-    stale = [path for path, text in wanted().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
-    for path in stale:
+    stale = {
+        path: text for path, text in wanted().items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+    for path, text in stale.items():
         print(f"{'out of date' if check else 'wrote'}: {path.relative_to(ROOT)}")
         if not check:
-            path.write_text(wanted()[path], encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
     return 1 if check and stale else 0
 
 

@@ -1,4 +1,4 @@
-"""Crops of people from free photographs that two packages ship: something to try a re-ID artifact on without data.
+"""Crops of people, and a cat, from free photographs that two packages ship: something to try artifacts on without data.
 
 `astronaut` is Eileen Collins (NASA, public domain; scikit-image), `admiral` Grace Hopper (US Navy, public domain;
 matplotlib). Both are in colour, which a re-ID model needs. Each person is
@@ -6,7 +6,9 @@ shown in three views: a crop, and two that a second camera might have made of it
 paler, a little blurred). Views of one photograph are far easier to match than two cameras are: they show that a model
 runs and how its scores spread, not how good it is.
 
-`python -m handlens_data.samples DIR` writes them as PNG files.
+The cat is Chelsea (Stefan van der Walt, CC0; scikit-image).
+
+`python -m handlens_data.samples DIR` writes the people as PNG files; with `pets` behind it, the cat.
 """
 
 import sys
@@ -65,6 +67,22 @@ def people() -> dict[str, np.ndarray]:
     }
 
 
+def pets() -> dict[str, np.ndarray]:
+    """Pictures of pets by name: RGB uint8 (H, W, 3).
+
+    Raises:
+        MissingExtra: scikit-image is not installed.
+    """
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise MissingExtra("scikit-image", "train") from error
+    return {"cat": data.chelsea()}
+
+
+SETS = {"people": people, "pets": pets}
+
+
 def _render(photograph: np.ndarray, box: tuple[int, int, int, int], view: _View) -> np.ndarray:
     import cv2
 
@@ -82,19 +100,21 @@ def _render(photograph: np.ndarray, box: tuple[int, int, int, int], view: _View)
     return np.clip(crop * view.gain + view.lift + 0.5, 0, 255).astype(np.uint8)
 
 
-def write(folder: Path) -> list[Path]:
-    """Writes each view to `folder` as NAME.png; returns the files, sorted.
+def write(folder: Path, subject: str = "people") -> list[Path]:
+    """Writes each picture of a subject, "people" or "pets", to `folder` as NAME.png; returns the files, sorted.
 
     Raises:
-        InputError: `folder` is a file.
+        InputError: `folder` is a file, or there is no such subject.
         MissingExtra: scikit-image or matplotlib is not installed.
     """
     import cv2
 
+    if subject not in SETS:
+        raise InputError(f"there are no pictures of {subject!r}; valid: {', '.join(SETS)}.")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder, which is made when missing.")
     files = []
-    for name, image in people().items():
+    for name, image in SETS[subject]().items():
         done, png = cv2.imencode(".png", image[..., ::-1])
         if not done:
             raise InputError(f"this build of OpenCV cannot write PNG, so {name} was not written.")
@@ -105,15 +125,15 @@ def write(folder: Path) -> list[Path]:
 
 def main(arguments: list[str]) -> int:
     """The command; returns its exit status."""
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m handlens_data.samples DIR", file=sys.stderr)
+    if len(arguments) not in (1, 2) or arguments[0].startswith("-"):
+        print("usage: python -m handlens_data.samples DIR [people|pets]", file=sys.stderr)
         return 2
     try:
-        files = write(Path(arguments[0]))
+        files = write(Path(arguments[0]), *arguments[1:])
     except HandlensError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{len(files)} crops of {len(PEOPLE)} people in {arguments[0]}")
+    print(f"wrote {', '.join(file.name for file in files)} to {arguments[0]}")
     return 0
 
 

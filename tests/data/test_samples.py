@@ -25,9 +25,16 @@ def test_views_of_a_person_differ_in_light_and_place() -> None:
 
 def test_the_command_writes_files_that_load_as_the_same_pixels(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert samples.main([str(tmp_path / "people")]) == 0
-    assert "6 crops of 2 people" in capsys.readouterr().out
+    assert "astronaut-c.png" in capsys.readouterr().out
     for name, image in samples.people().items():
         np.testing.assert_array_equal(load_image(tmp_path / "people" / f"{name}.png"), image)
+
+
+def test_the_cat_is_written_where_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert samples.main([str(tmp_path), "pets"]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["cat.png"]
+    assert samples.main([str(tmp_path), "fish"]) == 2
+    assert "valid: people, pets" in capsys.readouterr().err
 
 
 def test_a_file_in_the_way_is_an_error_with_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
