@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from handlens._embed import Embedder, template
 from handlens._faces import Face
-from handlens.engine import Engine
 from handlens.errors import ImageError, InputError, ManifestInvalid, RateUnsupported
 from handlens.image import Source, load_image, preprocess
 from handlens.manifest import Manifest, Threshold
@@ -20,17 +20,6 @@ class FaceVerifier(Embedder):
     """Embeds faces, aligned by their five points, with a face-verifier artifact."""
 
     task: ClassVar[str] = "face-verifier"
-
-    def __init__(self, engine: Engine, manifest: Manifest) -> None:
-        """Takes an opened engine; use `load` for a file.
-
-        Raises:
-            OptionError: the manifest is of another task.
-            ManifestInvalid: the model has more than one output, or its input takes no aligned faces.
-        """
-        super().__init__(engine, manifest)
-        if manifest.input.geometry != "align":
-            raise ManifestInvalid(f"a {self.task} has geometry align; this one has {manifest.input.geometry}")
 
     def embed(self, image: Source, faces: Sequence[Face] | ArrayLike) -> NDArray[np.float32]:
         """Turns faces of one image into templates.
@@ -81,6 +70,12 @@ class FaceVerifier(Embedder):
             if math.isclose(limit.target_fmr, fmr, rel_tol=1e-6) and supports(limit.comparisons, limit.target_fmr):
                 return limit
         raise RateUnsupported(_unsupported(self._manifest, fmr))
+
+    @classmethod
+    def _check(cls, manifest: Manifest, what: str | Path) -> None:
+        super()._check(manifest, what)
+        if manifest.input.geometry != "align":
+            raise ManifestInvalid(f"a {cls.task} has geometry align; {what} has {manifest.input.geometry}")
 
     def _template(self, values: ArrayLike) -> NDArray[np.float64]:
         array = np.asarray(values, np.float64).reshape(-1)

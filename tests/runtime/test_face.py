@@ -284,5 +284,5 @@ def test_a_rate_without_the_comparisons_behind_it_is_refused(teller: FaceVerifie
 def test_a_verifier_wants_aligned_faces(files: dict[str, Artifact]) -> None:
     described = files["tiny_verifier"].manifest
     plain = dataclasses.replace(described.input, geometry="resize", template=())
-    with pytest.raises(ManifestInvalid, match="has geometry align; this one has resize"):
+    with pytest.raises(ManifestInvalid, match="has geometry align; .* has resize"):
         FaceVerifier(FakeEngine({}), dataclasses.replace(described, input=plain))
