@@ -7,17 +7,27 @@ from typing import Any
 import numpy as np
 
 from handlens_export.graph import Graph, Node, Weights, build
-from handlens_export.layers import CompressedConv2D, CompressedDepthwiseConv2D
+from handlens_export.layers import (
+    Compressed,
+    CompressedConv2D,
+    CompressedConv2DTranspose,
+    CompressedDepthwiseConv2D,
+)
 
 PRUNABLE = ("Conv2D", "Dense")
-_TRAINABLE = {"Conv2D": CompressedConv2D, "DepthwiseConv2D": CompressedDepthwiseConv2D}
+_TRAINABLE = {
+    "Conv2D": CompressedConv2D,
+    "DepthwiseConv2D": CompressedDepthwiseConv2D,
+    "Conv2DTranspose": CompressedConv2DTranspose,
+}
 
 
 def prunable(graph: Graph) -> dict[str, np.ndarray]:
     """The kernels that pruning may touch, by call: those of convolutions and dense layers.
 
     Depthwise kernels are left alone on purpose: they are under a tenth of the weights, and a channel has but 9 to 25 of
-    them, so zeroing half costs far more accuracy than it saves bytes. Biases are no kernels.
+    them, so zeroing half costs far more accuracy than it saves bytes. So are those of transposed convolutions, which
+    draw a mask's outline and are few in a light decoder. Biases are no kernels.
     """
     return {node.name: node.weights[0] for node in graph.nodes if node.cls.__name__ in PRUNABLE and node.weights}
 
@@ -55,5 +65,5 @@ def plain_weights(model: Any) -> dict[str, Weights]:
     return {
         layer.name: (layer.plain_kernel(), np.asarray(layer.get_weights()[1]))
         for layer in model.layers
-        if isinstance(layer, CompressedConv2D | CompressedDepthwiseConv2D)
+        if isinstance(layer, Compressed)
     }

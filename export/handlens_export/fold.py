@@ -16,7 +16,7 @@ import numpy as np
 from handlens_export.graph import Graph, Node, Value, unique_names
 from handlens_export.layers import NearestUpsample
 
-CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
+CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "Conv2DTranspose")
 _TRAINING_ONLY = (
     "Dropout",
     "SpatialDropout2D",
@@ -70,8 +70,7 @@ class _Rewriter:
     def convolution(self, node: Node) -> None:
         activation = _activation(node.config)
         kernel, *bias = node.weights
-        channels = kernel.shape[-1] if node.cls.__name__ == "Conv2D" else kernel.shape[-1] * kernel.shape[-2]
-        weights = (kernel, bias[0] if bias else np.zeros(channels, np.float32))
+        weights = (kernel, bias[0] if bias else np.zeros(node.output.shape[-1], np.float32))
         plain = replace(node, config=_plain(node.config), weights=weights)
         if activation != "linear":
             middle = Value(node.output.shape)
@@ -176,8 +175,8 @@ class _Rewriter:
         if index is not None:
             before = self.nodes[index]
             kernel, bias = before.weights
-            factor = scale.reshape(kernel.shape[-2:]) if before.cls.__name__ == "DepthwiseConv2D" else scale
-            folded = ((kernel * factor).astype(np.float32), (bias * scale + offset).astype(np.float32))
+            shape = {"DepthwiseConv2D": kernel.shape[-2:], "Conv2DTranspose": (-1, 1)}.get(before.cls.__name__, (-1,))
+            folded = ((kernel * scale.reshape(shape)).astype(np.float32), (bias * scale + offset).astype(np.float32))
             self.nodes[index] = replace(before, weights=folded)
             self.swap[node.output] = x
             if self.uses[node.output] != 1:

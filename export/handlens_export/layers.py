@@ -21,65 +21,68 @@ def fake_quantize_kernel(kernel: Any, axes: tuple[int, ...]) -> Any:
     return kernel + ops.stop_gradient(ops.round(kernel / scale) * scale - kernel)
 
 
-class CompressedConv2D(keras.layers.Conv2D):
-    """A linear Conv2D whose kernel is masked and perhaps fake-quantized per output channel.
+class Compressed:
+    """What the compressed convolutions share; stands before the Keras layer among a class's parents.
 
     Args:
         quantize: also simulate an int8 kernel.
     """
 
     def __init__(self, *args: Any, quantize: bool = False, **kwargs: Any) -> None:
-        """Takes what a Conv2D takes."""
+        """Takes what the plain layer takes."""
         super().__init__(*args, **kwargs)
         self.quantize = quantize
 
-    def build(self, input_shape: Any) -> None:
+    def build(self: Any, input_shape: Any) -> None:
         """Adds the mask behind the kernel and the bias."""
-        super().build(input_shape)
+        super().build(input_shape)  # type: ignore[misc]
         self.mask = self.add_weight(shape=self.kernel.shape, initializer="ones", trainable=False, name="mask")
+
+    def compressed_kernel(self: Any, reduced: tuple[int, ...]) -> Any:
+        """The masked kernel, its int8 steps simulated where asked for; `reduced` are all axes but those of outputs."""
+        kernel = self.kernel * self.mask
+        return fake_quantize_kernel(kernel, reduced) if self.quantize else kernel
+
+    def plain_kernel(self: Any) -> np.ndarray:
+        """The masked kernel before quantization."""
+        return np.asarray(self.kernel.numpy() * self.mask.numpy())
+
+
+class CompressedConv2D(Compressed, keras.layers.Conv2D):
+    """A linear Conv2D whose kernel is masked and perhaps fake-quantized per output channel."""
 
     def call(self, inputs: Any) -> Any:
         """Convolves with the compressed kernel and adds the bias."""
-        kernel = _compressed(self, (0, 1, 2))
+        kernel = self.compressed_kernel((0, 1, 2))
         outputs = ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
         return outputs + self.bias
 
-    def plain_kernel(self) -> np.ndarray:
-        """The masked kernel before quantization."""
-        return self.kernel.numpy() * self.mask.numpy()
 
-
-class CompressedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """A linear DepthwiseConv2D whose kernel is masked and perhaps fake-quantized per output channel.
-
-    Args:
-        quantize: also simulate an int8 kernel.
-    """
-
-    def __init__(self, *args: Any, quantize: bool = False, **kwargs: Any) -> None:
-        """Takes what a DepthwiseConv2D takes."""
-        super().__init__(*args, **kwargs)
-        self.quantize = quantize
-
-    def build(self, input_shape: Any) -> None:
-        """Adds the mask behind the kernel and the bias."""
-        super().build(input_shape)
-        self.mask = self.add_weight(shape=self.kernel.shape, initializer="ones", trainable=False, name="mask")
+class CompressedDepthwiseConv2D(Compressed, keras.layers.DepthwiseConv2D):
+    """A linear DepthwiseConv2D whose kernel is masked and perhaps fake-quantized per output channel."""
 
     def call(self, inputs: Any) -> Any:
         """Convolves with the compressed kernel and adds the bias."""
-        kernel = _compressed(self, (0, 1))
+        kernel = self.compressed_kernel((0, 1))
         outputs = ops.depthwise_conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
         return outputs + self.bias
 
-    def plain_kernel(self) -> np.ndarray:
-        """The masked kernel before quantization."""
-        return self.kernel.numpy() * self.mask.numpy()
 
+class CompressedConv2DTranspose(Compressed, keras.layers.Conv2DTranspose):
+    """A linear Conv2DTranspose whose kernel, (h, w, out, in), is masked and perhaps fake-quantized per output."""
 
-def _compressed(layer: Any, reduced: tuple[int, ...]) -> Any:
-    kernel = layer.kernel * layer.mask
-    return fake_quantize_kernel(kernel, reduced) if layer.quantize else kernel
+    def call(self, inputs: Any) -> Any:
+        """Convolves, transposed, with the compressed kernel and adds the bias."""
+        outputs = ops.conv_transpose(
+            inputs,
+            self.compressed_kernel((0, 1, 3)),
+            self.strides,
+            self.padding,
+            self.output_padding,
+            self.data_format,
+            self.dilation_rate,
+        )
+        return outputs + self.bias
 
 
 class NearestUpsample(keras.layers.Layer):

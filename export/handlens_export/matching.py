@@ -1,8 +1,8 @@
 """What each output of a network is to fine-tuning, parity and calibration: an embedding, a logit, or plain values.
 
 A run may say so itself (`Exportable.matching`). Else it is read from the outputs: one whose name or meaning speaks of
-an embedding is matched by cosine; a single value called "score", or whose meaning speaks of a logit, as a logit; and
-every other output over the same cells as "score" weighs its cells by it.
+an embedding is matched by cosine; a single value called "score" or "mask", or whose meaning speaks of a logit, as a
+logit; and every other output over the same cells as "score", or the same pixels as "mask", weighs them by it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ from handlens.errors import RunError
 from handlens.manifest import OutputSpec
 from handlens_train.exportable import Match
 
-SCORE = "score"
+SCORES = {"score": 3, "mask": 4}
+"""Outputs that say where something is, and their dimensions: (1, cells, 1) and (1, h, w, 1)."""
 # A sigmoid is within 0.0004 of its ends there, so a logit's int8 steps are not spent on what lies beyond.
 LOGIT_LIMIT = 8.0
 
@@ -27,12 +28,17 @@ def matches(outputs: Sequence[OutputSpec], given: Mapping[str, Match]) -> dict[s
     if unknown:
         raise RunError(f"Exportable.matching names {', '.join(unknown)}; the network's outputs: {', '.join(shapes)}")
     kinds = {output.name: _kind(output) for output in outputs}
-    cells = shapes[SCORE][1:2] if kinds.get(SCORE) == "logit" and len(shapes[SCORE]) == 3 else None
     found = {}
     for name, kind in kinds.items():
-        shared = cells is not None and name != SCORE and len(shapes[name]) == 3 and shapes[name][1:2] == cells
-        found[name] = given.get(name, Match(kind, SCORE if shared else None))
+        score = next((score for score in SCORES if kinds.get(score) == "logit" and _shared(shapes, name, score)), None)
+        found[name] = given.get(name, Match(kind, score))
     return found
+
+
+def _shared(shapes: Mapping[str, tuple[int, ...]], name: str, score: str) -> bool:
+    """Whether an output answers for the same places as a score."""
+    mine, others = shapes[name], shapes[score]
+    return name != score and len(mine) == len(others) == SCORES[score] and mine[:-1] == others[:-1]
 
 
 def bounded(matching: Mapping[str, Match]) -> tuple[str, ...]:
@@ -44,4 +50,4 @@ def _kind(output: OutputSpec) -> str:
     text = f"{output.name} {output.meaning}".lower()
     if "embedding" in text:
         return "cosine"
-    return "logit" if output.shape[-1] == 1 and (output.name == SCORE or "logit" in text) else "value"
+    return "logit" if output.shape[-1] == 1 and (output.name in SCORES or "logit" in text) else "value"

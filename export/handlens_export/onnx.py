@@ -15,7 +15,7 @@ from handlens_export import quiet
 from handlens_export.convert import endpoint
 
 OPSET = 17
-_KEEPS_VALUES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")
+_KEEPS_VALUES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Resize")
 
 
 def to_onnx(model: Any) -> bytes:

@@ -160,7 +160,7 @@ class _Outputs:
     def look(self, answers: Mapping[str, np.ndarray]) -> None:
         """Takes the values of a batch by place."""
         for name, weight in self.cells.items():
-            if name in answers and weight in answers:
+            if name in answers and weight in answers and answers[name].shape[:-1] == answers[weight].shape[:-1]:
                 seen = answers[name][answers[weight][..., 0] > _SEEN_LOGIT]
                 self.count[name] += len(seen)
                 self.low[name] = min(self.low[name], float(seen.min(initial=0.0)))

@@ -26,11 +26,39 @@ _RELATIVE = {"float32": 1e-3, "float16": 5e-3, "dynamic": 2e-2, "int8": 0.0}  # 
 Answers = dict[str, np.ndarray]
 
 
+class Kernels:
+    """Two independent sets of kernels with the same model, and how far apart they are; every pattern is run once.
+
+    Only what goldens hold is compared: of a large output that is a sample.
+    """
+
+    def __init__(self, model: bytes, kind: Format, spec: InputSpec) -> None:
+        """Opens a model twice.
+
+        Args:
+            model: the file.
+            kind: its format.
+            spec: of the model's input, as the manifest has it.
+        """
+        make = _litert if kind == "tflite" else _ort
+        self._run, self._again = make(model, False), make(model, True)
+        self._spec = spec
+        self._apart: dict[tuple[str, int], dict[str, float]] = {}
+
+    def apart(self, generator: str, seed: int) -> dict[str, float]:
+        """The largest difference on a pattern by output, in the unit of the file (steps, for an integer output)."""
+        if (generator, seed) not in self._apart:
+            spec = self._spec
+            tensor = to_tensor(generate(generator, seed, spec.height, spec.width, spec.channels), spec)
+            first, second = self._run(spec.name, tensor), self._again(spec.name, tensor)
+            pairs = {name: [sample(found[name].astype(np.float32)) for found in (first, second)] for name in first}
+            self._apart[generator, seed] = {name: float(np.abs(a - b).max()) for name, (a, b) in pairs.items()}
+        return self._apart[generator, seed]
+
+
 def measured(
-    model: bytes,
-    kind: Format,
+    kernels: Kernels,
     arithmetic: str,
-    spec: InputSpec,
     outputs: Mapping[str, OutputSpec],
     steps: Mapping[str, float],
     goldens: Sequence[Golden],
@@ -38,59 +66,36 @@ def measured(
     """The tolerance of each output of a model.
 
     Args:
-        model: the file.
-        kind: its format.
+        kernels: with the model.
         arithmetic: of the recipe.
-        spec: of the model's input, as the manifest has it.
         outputs: of the model, as the manifest has them.
         steps: the quantization step of each output that has one, in float units.
         goldens: of the artifact.
     """
-    run, again = (
-        _litert(model, reference) if kind == "tflite" else _ort(model, reference) for reference in (False, True)
-    )
     carried = {(golden.generator, golden.seed) for golden in goldens}
     patterns = {(generator, seed) for generator in GENERATORS for seed in SEEDS}
-    anywhere, there = dict.fromkeys(outputs, 0.0), dict.fromkeys(outputs, 0.0)
-    for generator, seed in sorted(patterns | carried):
-        tensor = to_tensor(generate(generator, seed, spec.height, spec.width, spec.channels), spec)
-        first, second = run(spec.name, tensor), again(spec.name, tensor)
-        for name, output in outputs.items():
-            # Of a large output goldens hold a sample, and only what they hold is compared.
-            one, other = (sample(answers[name].astype(np.float32)) for answers in (first, second))
-            apart = float(np.abs(one - other).max()) * (output.quant_scale or 1.0)
-            anywhere[name] = max(anywhere[name], apart)
-            if (generator, seed) in carried:
-                there[name] = max(there[name], apart)
     found = {}
-    for name in outputs:
+    for name, output in outputs.items():
+        unit = output.quant_scale or 1.0
+        anywhere = unit * max(kernels.apart(*pattern)[name] for pattern in patterns | carried)
+        there = unit * max((kernels.apart(*pattern)[name] for pattern in carried), default=0.0)
         spread = float(np.ptp(np.stack([golden.outputs[name] for golden in goldens]), axis=0).max())
-        room = max(MARGIN * there[name], min(MARGIN * anywhere[name], spread / _TOLD_APART))
+        room = max(MARGIN * there, min(MARGIN * anywhere, spread / _TOLD_APART))
         found[name] = Tolerance(absolute=max(1e-6, _STEPS * steps.get(name, 0.0), room), relative=_RELATIVE[arithmetic])
     return found
 
 
-def steady(model: bytes, kind: Format, spec: InputSpec) -> tuple[str, ...]:
-    """The patterns whose answers two sets of kernels agree on best: good goldens for a detector.
+def steady(kernels: Kernels) -> tuple[str, ...]:
+    """The patterns whose answers two sets of kernels agree on best: good goldens for a network of many cells.
 
     A detector answers for thousands of cells, and on some patterns a few empty ones hang by a thread: two right
     engines then differ there by as much as answers do. Patterns on which they differ by more than twice the median are
     left out.
     """
-    run, again = (
-        _litert(model, reference) if kind == "tflite" else _ort(model, reference) for reference in (False, True)
-    )
-    apart: dict[str, dict[str, float]] = {}
-    for generator in GENERATORS:
-        for seed in SEEDS:
-            tensor = to_tensor(generate(generator, seed, spec.height, spec.width, spec.channels), spec)
-            first, second = run(spec.name, tensor), again(spec.name, tensor)
-            for name in first:
-                one, other = (sample(answers[name].astype(np.float32)) for answers in (first, second))
-                row = apart.setdefault(name, dict.fromkeys(GENERATORS, 0.0))
-                row[generator] = max(row[generator], float(np.abs(one - other).max()))
-    limits = {name: 2.0 * float(np.median(list(row.values()))) for name, row in apart.items()}
-    return tuple(g for g in GENERATORS if all(row[g] <= limits[name] for name, row in apart.items()))
+    rows = {g: [kernels.apart(g, seed) for seed in SEEDS] for g in GENERATORS}
+    apart = {g: {name: max(row[name] for row in found) for name in found[0]} for g, found in rows.items()}
+    limits = {name: 2.0 * float(np.median([row[name] for row in apart.values()])) for name in apart[GENERATORS[0]]}
+    return tuple(g for g in GENERATORS if all(apart[g][name] <= limit for name, limit in limits.items()))
 
 
 def _litert(model: bytes, reference: bool) -> Callable[[str, np.ndarray], Answers]:

@@ -26,8 +26,7 @@ class Task:
             OptionError: the manifest is of another task.
             ManifestInvalid: its outputs are not those of the task.
         """
-        if manifest.task != self.task:
-            raise OptionError(f"the artifact {manifest.name} is for the task {manifest.task!r}; expected {self.task!r}")
+        self._check(manifest, f"the artifact {manifest.name}")
         self._engine = engine
         self._manifest = manifest
 
@@ -79,9 +78,14 @@ class Task:
     @classmethod
     def _open(cls, path: str | Path, engine: str | None, threads: int) -> tuple[Engine, Manifest]:
         artifact = Artifact.open(path)
-        if artifact.manifest.task != cls.task:
-            raise OptionError(f"{path} is an artifact for the task {artifact.manifest.task!r}; expected {cls.task!r}")
+        cls._check(artifact.manifest, path)
         return open_engine(artifact, engine, threads), artifact.manifest
+
+    @classmethod
+    def _check(cls, manifest: Manifest, what: str | Path) -> None:
+        """Refuses (OptionError) what is no artifact for this class; `what` names it."""
+        if manifest.task != cls.task:
+            raise OptionError(f"{what} is for the task {manifest.task!r}; expected {cls.task!r}")
 
 
 def only_output(manifest: Manifest, what: str) -> OutputSpec:

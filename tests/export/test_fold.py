@@ -46,6 +46,16 @@ def norm_twice_read(keras: Any, x: Any) -> Any:
     return layers.Concatenate()([a, layers.GlobalMaxPooling2D()(y)])
 
 
+def decoder(keras: Any, x: Any) -> Any:
+    layers = keras.layers
+    y = layers.BatchNormalization()(
+        layers.Conv2DTranspose(6, 3, 2, "same", use_bias=False)(layers.Conv2D(5, 3, 2, "same")(x))
+    )
+    z = layers.UpSampling2D(2, interpolation="bilinear")(layers.AveragePooling2D(2)(layers.ReLU(6.0)(y)))
+    w = layers.Conv2DTranspose(6, 2, activation="relu", padding="same")(y)
+    return layers.BatchNormalization()(layers.Concatenate()([layers.Add()([y, z]), w]))
+
+
 def nested(keras: Any, x: Any) -> Any:
     layers = keras.layers
     inside = keras.Input(x.shape[1:])
@@ -59,7 +69,7 @@ def operations(keras: Any, x: Any) -> Any:
     return keras.ops.mean(y * 2.0 + x, axis=(1, 2))
 
 
-@pytest.mark.parametrize("head", [residual, heads, twice_read, norm_twice_read, nested, operations])
+@pytest.mark.parametrize("head", [residual, heads, twice_read, norm_twice_read, decoder, nested, operations])
 def test_the_function_stays_and_batch_norm_goes(
     keras_tf: Any, batch: np.ndarray, shake: Callable[[Any], None], head: Callable[[Any, Any], Any]
 ) -> None:

@@ -35,7 +35,18 @@ def test_a_detector_weighs_its_cells_by_the_score() -> None:
 def test_other_networks_have_no_cells() -> None:
     assert matches(outputs(embedding=(1, 24)), {}) == {"embedding": Match("cosine")}
     assert matches(outputs(gender=(1, 1)), {}) == {"gender": Match("logit")}
+    assert matches(outputs(score=(1, 1), mask=(1, 1)), {}) == {"score": Match("logit"), "mask": Match("logit")}
     assert matches(outputs(scores=(1, 2)), {}) == {"scores": Match("value")}, "logits of a softmax have no fixed scale"
+
+
+def test_a_segmenter_weighs_its_classes_by_the_mask() -> None:
+    found = matches(outputs(mask=(1, 16, 16, 1), classes=(1, 16, 16, 5), fine=(1, 32, 32, 2), breed=(1, 37)), {})
+    assert found == {
+        "mask": Match("logit"),
+        "classes": Match("value", "mask"),
+        "fine": Match("value"),
+        "breed": Match("value"),
+    }
 
 
 def test_a_run_may_say_otherwise_but_only_of_what_there_is() -> None:

@@ -164,7 +164,9 @@ def test_blazefaces_anchors_are_centres_of_cells_two_and_six_of_each() -> None:
     assert np.allclose(found.scores, 1 / (1 + math.exp(-2))) and found.points is None
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in MANIFESTS.glob("*.json")))
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in MANIFESTS.glob("*.json") if '"face-detector"' in path.read_text())
+)
 def test_the_manifests_in_the_documentation_are_read(name: str) -> None:
     described = Manifest.from_json((MANIFESTS / name).read_text())
     decode = decoder(described)

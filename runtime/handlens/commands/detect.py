@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from handlens import files
-from handlens.commands import _faces
-from handlens.errors import ImageError, OptionError
+from handlens.commands import _drawings, _faces
+from handlens.errors import ImageError
 from handlens.face import Face
-from handlens.image import Pixels, load_image
+from handlens.image import load_image
 
 
 def detect(
@@ -26,7 +25,7 @@ def detect(
     threads: _faces.Threads = 1,
 ) -> None:
     """Find faces: boxes, scores, five points and gender. Exit code 2 when an image could not be read."""
-    targets = _targets(images, draw)
+    targets = _drawings.targets(images, draw, "--draw")
     results: list[dict[str, Any]] = []
     unreadable = []
     with _faces.open_detector(model, engine, threads, min_score, min_size) as detector:
@@ -41,7 +40,9 @@ def detect(
                 typer.echo(f"skipped: {error}", err=True)
                 continue
             if image in targets:
-                _write(targets[image], pixels, faces)
+                from handlens._draw import draw_faces
+
+                _drawings.save(targets[image], draw_faces(pixels, faces))
             if not as_json:
                 typer.echo("\n".join(lines(image, faces)))
             height, width = pixels.shape[:2]
@@ -60,31 +61,3 @@ def lines(image: Path, faces: tuple[Face, ...]) -> list[str]:
         gender = f"  {face.gender.label} {face.gender.confidence:.2f}" if face.gender else ""
         result.append(f"  score {face.score:.2f}  box {x1:.0f} {y1:.0f} {x2:.0f} {y2:.0f}{gender}")
     return result
-
-
-def _targets(images: list[Path], draw: Path | None) -> dict[Path, Path]:
-    """Image to the file that its drawing goes to."""
-    if draw is None:
-        return {}
-    folder = len(images) > 1 or draw.is_dir()
-    targets = {image: draw / image.name if folder else draw for image in images}
-    seen: dict[Path, Path] = {}
-    for image, target in targets.items():
-        if target.suffix.lower() not in _faces.SUFFIXES:
-            raise OptionError(f"--draw would write {target}; expected a name that ends in {', '.join(_faces.SUFFIXES)}")
-        if target.resolve() in {other.resolve() for other in images}:
-            raise OptionError(f"--draw would overwrite the image {target}; choose another place")
-        if target in seen:
-            raise OptionError(f"--draw would write {seen[target]} and {image} to one file, {target}; draw them apart")
-        seen[target] = image
-    return targets
-
-
-def _write(target: Path, pixels: Pixels, faces: tuple[Face, ...]) -> None:
-    import cv2
-
-    from handlens._draw import draw_faces
-
-    drawn = draw_faces(pixels, faces)[:, :, ::-1]
-    encoded = cv2.imencode(target.suffix.lower(), drawn)[1]
-    files.write_bytes(target, encoded.tobytes())

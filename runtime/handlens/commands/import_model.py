@@ -90,8 +90,12 @@ def _try(engine: Engine, manifest: Manifest) -> None:
     """Builds the task class, which holds the manifest against what the task needs."""
     from handlens.face import FaceDetector, FaceVerifier, GenderClassifier
     from handlens.person import PersonReidentifier
+    from handlens.segment import Segmenter
 
-    tasks = {made.task: made for made in (FaceDetector, FaceVerifier, GenderClassifier, PersonReidentifier)}
+    known = (FaceDetector, FaceVerifier, GenderClassifier, PersonReidentifier, Segmenter)
+    tasks = {made.task: made for made in known}
+    if manifest.decoding.get("kind") == "mask":
+        tasks[manifest.task] = Segmenter  # whatever it segments
     if manifest.task not in tasks:
         raise OptionError(f"the manifest's task is {manifest.task!r}; tasks to import for: {', '.join(tasks)}")
     tasks[manifest.task](engine, manifest)
