@@ -63,7 +63,7 @@ def export(
 
     Args:
         source: the run.
-        recipes: to apply; see `handlens_export.recipes`.
+        recipes: to apply; see `handlens_export.recipes`. Those that the run is not written in are left out.
         formats: to write; a recipe that has no such format is left out.
         out: folder for the artifacts, NAME-RECIPE.FORMAT.
         keep: folder for prepared networks, so that a killed export goes on where it was.
@@ -75,9 +75,10 @@ def export(
         What was written and what was held back; `Outcome.require` turns the latter into an error.
 
     Raises:
-        OptionError: no recipe can be written in any of the formats.
+        OptionError: no recipe can be written in any of the formats, or the run in none of the recipes.
         EngineWrong: a conversion went wrong.
     """
+    recipes = _taken(source, recipes, say)
     pairs = [(recipe, kind) for kind in formats for recipe in _float_first(recipes) if kind in recipe.formats]
     if not pairs:
         names = ", ".join(recipe.name for recipe in recipes)
@@ -112,6 +113,21 @@ def export(
             say(f"wrote {artifact.path} ({artifact.size:,} bytes)")
             written.append(Written(artifact, evaluation, verdict))
     return Outcome(tuple(written), tuple(refused))
+
+
+def _taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], None]) -> Sequence[Recipe]:
+    """The recipes that the run is written in."""
+    if not source.recipes:
+        return recipes
+    left_out = [recipe.name for recipe in recipes if recipe.name not in source.recipes]
+    if len(left_out) == len(recipes):
+        raise OptionError(
+            f"{source.name} is not written as {', '.join(left_out)}; valid: {', '.join(source.recipes)}, because "
+            "its task needs the precision"
+        )
+    for name in left_out:
+        say(f"{source.name} is not written as {name}: it has only {', '.join(source.recipes)}")
+    return [recipe for recipe in recipes if recipe.name in source.recipes]
 
 
 def _float_first(recipes: Sequence[Recipe]) -> list[Recipe]:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from handlens import _backends, golden, image
+from handlens import _backends, _vector, golden, image
 from handlens.artifact import Artifact
 from handlens.engine import default_engine, open_engine
 from handlens.errors import HandlensError
@@ -48,7 +48,14 @@ def _measure(path: str, engine: str | None, threads: int, runs: int, warmup: int
         alone = _time(lambda: opened.run({spec.name: tensor}), runs, warmup)
         # A face whose points lie where the input wants them: aligning costs the same wherever they are.
         points = np.reshape(spec.template, (5, 2)) if spec.geometry == "align" else None
-        whole = _time(lambda: opened.run({spec.name: image.preprocess(jpeg, spec, points)}), runs, warmup)
+        numbers = _vector.numbers(pixels, spec)
+
+        def prepared() -> np.ndarray[Any, Any]:
+            return (
+                _vector.to_tensor(numbers, spec) if spec.geometry == "vector" else image.preprocess(jpeg, spec, points)
+            )
+
+        whole = _time(lambda: opened.run({spec.name: prepared()}), runs, warmup)
         name, version = opened.name, opened.version
     finally:
         opened.close()

@@ -22,8 +22,8 @@ class InputSpec:
 
     Attributes:
         name: the tensor's name in the model (of its signature, where it has one).
-        height: of the input, in pixels.
-        width: of the input, in pixels.
+        height: of the input, in pixels; 1 for "vector".
+        width: of the input, in pixels; how many numbers for "vector".
         channels: 3 for RGB and BGR, 1 for GREY.
         dtype: of the tensor in the file.
         layout: NHWC or NCHW; the batch is 1.
@@ -31,7 +31,9 @@ class InputSpec:
         scale: one factor a channel.
         offset: one summand a channel.
         geometry: how an image of another size is fitted: stretched, letterboxed, centre-cropped, or aligned, so that
-            five points of a face come to lie on those of `template`.
+            five points of a face come to lie on those of `template`. "vector" is no image: the input is a list of
+            `width` numbers, taken as they are (`handlens._vector`); only the golden patterns are pixels, and `scale`
+            and `offset` spread their 0..255 over the range that the numbers have.
         template: for "align": x and y of image-left eye, image-right eye, nose tip, image-left and image-right mouth
             corner, ten numbers in pixels of the input, (0, 0) the outer corner of the first pixel.
         quant_scale: for an integer dtype.
@@ -47,7 +49,7 @@ class InputSpec:
     colour: Literal["RGB", "BGR", "GREY"] = "RGB"
     scale: tuple[float, ...]
     offset: tuple[float, ...]
-    geometry: Literal["resize", "letterbox", "crop", "align"] = "resize"
+    geometry: Literal["resize", "letterbox", "crop", "align", "vector"] = "resize"
     template: tuple[float, ...] = ()
     quant_scale: float | None = None
     quant_zero_point: int | None = None
@@ -66,6 +68,11 @@ class InputSpec:
         if {"RGB": 3, "BGR": 3, "GREY": 1}[self.colour] != self.channels:
             raise ManifestInvalid(
                 f"InputSpec.channels is {self.channels} with colour {self.colour}; RGB and BGR have 3, GREY has 1"
+            )
+        if self.geometry == "vector" and (self.height, self.channels, self.layout) != (1, 1, "NHWC"):
+            raise ManifestInvalid(
+                f"InputSpec has geometry vector with height {self.height}, {self.channels} channels and layout "
+                f"{self.layout}; a vector has height 1, one channel (GREY) and layout NHWC: its numbers are the width"
             )
         if len(self.template) != (10 if self.geometry == "align" else 0):
             raise ManifestInvalid(

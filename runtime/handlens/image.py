@@ -203,7 +203,8 @@ def prepare(image: NDArray[Any], spec: InputSpec, points: ArrayLike | None = Non
         uint8 (spec.height, spec.width, spec.channels) in the spec's colour, C-contiguous.
 
     Raises:
-        ImageShapeError: the image is no such array; or points are missing, bad, or given for another geometry.
+        ImageShapeError: the image is no such array; points are missing, bad, or given for another geometry; or the
+            model takes no image (geometry "vector").
     """
     if spec.geometry != "align" and points is None:
         return place(image, spec)[0]
@@ -220,14 +221,18 @@ def place(image: NDArray[Any], spec: InputSpec) -> tuple[Pixels, Transform]:
 
     Args:
         image: as for `prepare`.
-        spec: the model's input; of any geometry but "align".
+        spec: the model's input; of any geometry but "align" and "vector".
 
     Returns:
         As `prepare`, and the `Transform` from pixels of the image to pixels of the input.
 
     Raises:
-        ImageShapeError: the image is no such array, or the geometry is "align".
+        ImageShapeError: the image is no such array, or the geometry is "align" or "vector".
     """
+    if spec.geometry == "vector":
+        raise ImageShapeError(
+            f"the input {spec.name} has geometry vector: {spec.width} numbers, no image; use the model's task class"
+        )
     if spec.geometry == "align":
         raise ImageShapeError(f"the input {spec.name} has geometry align; use prepare(image, spec, points)")
     pixels = _accepted(image, spec)

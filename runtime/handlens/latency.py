@@ -32,7 +32,8 @@ class Latency:
         p50_ms: median of the model alone, prepared tensor in, outputs out.
         p90_ms: 90th percentile of the same.
         p99_ms: 99th percentile of the same.
-        pipeline_p50_ms: median of the whole way: decode a JPEG of the input's size, prepare, run.
+        pipeline_p50_ms: median of the whole way: decode a JPEG of the input's size, prepare, run (a model that takes
+            numbers: the tensor of them, run).
         pipeline_p90_ms: 90th percentile of the same.
         pipeline_p99_ms: 99th percentile of the same.
         cold_ms: from an open file to the first answer in a fresh process, without Python's own imports.

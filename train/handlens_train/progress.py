@@ -30,9 +30,10 @@ class Training:
         self.bar.stop()
 
     def tick(self, epoch: int, scores: dict[str, float]) -> None:
-        """Print the scores of an epoch."""
+        """Print the scores of an epoch, or of what is fitted at once."""
         shown = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
-        self.console.print(f"{self.recipe} epoch {epoch + 1}/{self.epochs}  {shown}")
+        place = f" epoch {epoch + 1}/{self.epochs}" if self.epochs else ""
+        self.console.print(f"{self.recipe}{place}  {shown}")
 
     def callbacks(self) -> list[Any]:
         """Keras callbacks that move the bar through one epoch."""

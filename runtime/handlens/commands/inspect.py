@@ -97,6 +97,12 @@ def _section(title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _input(spec: InputSpec) -> str:
+    if spec.geometry == "vector":
+        low, high = spec.offset[0], spec.offset[0] + 255 * spec.scale[0]
+        return (
+            f"{spec.dtype} {_shape(spec.shape)} {spec.layout}; {spec.width} numbers, no image; goldens draw them from "
+            f"{low:g} to {high:g}{_quantization(spec)}"
+        )
     if len(set(spec.scale)) == 1 and len(set(spec.offset)) == 1:
         values = f"pixel * {spec.scale[0]:.6g} {spec.offset[0]:+.6g}"
     else:
