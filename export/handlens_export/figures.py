@@ -8,7 +8,7 @@ from typing import Any
 from handlens.errors import OptionError
 from handlens.metrics import Interval
 from handlens_export.gate import paired_drop
-from handlens_train.evaluation import Breakdown, Evaluation, Row
+from handlens_train.evaluation import Breakdown, Evaluation, Matrix, Row
 
 TOO_FEW = "too few"
 
@@ -82,12 +82,14 @@ def _where(found: Evaluation) -> str:
 
 
 def _figures(found: Evaluation) -> list[str]:
-    lines = []
+    lines, width = [], max(16, *(len(name) for name in found.metrics))
     for name, figure in found.metrics.items():
         unit = found.units.get(name, "")
-        lines.append(f"  {name:<16} {figure.value:.4f}  [{figure.low:.4f}, {figure.high:.4f}] {unit}".rstrip())
+        lines.append(f"  {name:<{width}} {figure.value:.4f}  [{figure.low:.4f}, {figure.high:.4f}] {unit}".rstrip())
     for table in found.breakdowns:
         lines += ["", *_table(table, table.metric or found.primary)]
+    for matrix in found.matrices:
+        lines += ["", *_matrix(matrix)]
     return lines
 
 
@@ -95,6 +97,17 @@ def _table(table: Breakdown, metric: str) -> list[str]:
     width = max([len(table.name), *(len(row.label) for row in table.rows)])
     lines = [f"  {table.name:<{width}}  {'n':>6}  {metric}"]
     return lines + [f"  {row.label:<{width}}  {row.n:>6}  {_cell(row)}" for row in table.rows]
+
+
+def _matrix(matrix: Matrix) -> list[str]:
+    """A row a true class, a column an answer; the columns are numbered, because eleven names have no room."""
+    width = max([len(matrix.name), *(len(label) + 3 for label in matrix.labels)])
+    digits = max(4, *(len(str(count)) + 1 for row in matrix.counts for count in row))
+    heads = "".join(f"{index:>{digits}}" for index in range(1, len(matrix.labels) + 1))
+    lines = [f"  {matrix.name:<{width}}  answered"[: width + 12], f"  {'truth':<{width}}{heads}"]
+    for index, (label, row) in enumerate(zip(matrix.labels, matrix.counts, strict=True), 1):
+        lines.append(f"  {f'{index:>2} {label}':<{width}}" + "".join(f"{count:>{digits}}" for count in row))
+    return lines
 
 
 def _cell(row: Row) -> str:

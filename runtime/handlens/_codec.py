@@ -142,6 +142,10 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, numbers.Real) or isinstance(value, bool) or not _finite(value):
             raise ManifestInvalid(f"{where} is {_show(value)}; expected a finite number")
         return float(value)
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise ManifestInvalid(f"{where} is {_show(value)}; expected true or false")
+        return value
     raise TypeError(f"{where}: no rule for the annotation {hint!r}")
 
 

@@ -1,47 +1,32 @@
-"""Person re-identification: an image of a person becomes a template that other images of that person resemble."""
+"""Persons: telling them apart, and what they look like.
+
+PersonReidentifier turns a crop of a person into a template that other images of that person resemble;
+AttributeClassifier says gender, clothes and luggage.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens._embed import template
-from handlens._task import Task, only_output
-from handlens.engine import Engine
-from handlens.errors import ImageError, ImageShapeError, InputError
-from handlens.gallery import Gallery
-from handlens.image import Source, load_image, prepare, to_tensor
-from handlens.manifest import Manifest
+from handlens._attributes import Attribute, AttributeClassifier, Attributes
+from handlens._colour import colour_tensor
+from handlens._embed import Embedder, template
+from handlens.errors import ImageError, InputError
+from handlens.image import Source
+
+__all__ = ["Attribute", "AttributeClassifier", "Attributes", "PersonReidentifier"]
 
 
-class PersonReidentifier(Task):
+class PersonReidentifier(Embedder):
     """Embeds crops of persons with a re-identification artifact.
 
     Use it as a context manager, or call `close`. Two templates are compared by their dot product (cosine similarity).
     """
 
     task: ClassVar[str] = "reid"
-
-    def __init__(self, engine: Engine, manifest: Manifest) -> None:
-        """Takes an opened engine; use `load` for a file.
-
-        Raises:
-            OptionError: the manifest is of another task.
-            ManifestInvalid: the model has more than one output.
-        """
-        super().__init__(engine, manifest)
-        self._output = only_output(manifest, "the embedding")
-
-    @property
-    def dimension(self) -> int:
-        """Numbers in a template."""
-        return int(np.prod(self._output.shape))
-
-    def gallery(self) -> Gallery:
-        """Returns an empty gallery bound to this model."""
-        return Gallery(self.model_id, self.dimension)
 
     def embed(self, images: Iterable[Source]) -> NDArray[np.float32]:
         """Turns images of persons, each filling its image, into templates.
@@ -63,19 +48,10 @@ class PersonReidentifier(Task):
         templates = [self._embed(image, index) for index, image in enumerate(images)]
         return np.stack(templates) if templates else np.empty((0, self.dimension), np.float32)
 
-    def _tensor(self, image: Source) -> NDArray[Any]:
-        spec = self._manifest.input
-        pixels = prepare(load_image(image) if not isinstance(image, np.ndarray) else image, spec)
-        if spec.colour == "RGB" and (pixels == pixels[:, :, :1]).all():
-            # It would embed, and match other grey images whoever is in them: the clothes' colours are gone.
-            raise ImageShapeError(
-                "the image is grey (its channels are equal), and this model compares colours; give the colour image"
-            )
-        return to_tensor(pixels, spec)
-
     def _embed(self, image: Source, index: int) -> NDArray[np.float32]:
         try:
-            tensor = self._tensor(image)
+            # A grey one would embed, and match other grey images whoever is in them.
+            tensor = colour_tensor(image, self._manifest.input, "compares")
         except ImageError as error:
             raise type(error)(f"image {index}: {error}") from None
         return template(self._engine, self._manifest.input.name, tensor, self._output.name, f"image {index}")

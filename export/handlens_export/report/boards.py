@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from handlens_export.report.rows import METRIC_LABELS, Measured, PairedDrop, ReportRow, Score, lower_is_better
 
-PRIMARY = ("rank1", "accuracy", "ap", "tar@1e-2")
+PRIMARY = ("rank1", "accuracy", "ap", "tar@1e-2", "mean_accuracy")
 
 
 @dataclass(frozen=True, slots=True)

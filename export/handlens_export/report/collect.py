@@ -129,6 +129,7 @@ def _measured(dataset: str, split: str, scores: tuple[Score, ...], details: dict
         curves=detail.curves,
         counts=detail.counts,
         breakdowns=detail.breakdowns,
+        matrices=detail.matrices,
     )
 
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from handlens.artifact import Artifact
-from handlens_train.evaluation import Breakdown, Points, Row
+from handlens.errors import InputError
+from handlens_train.evaluation import Breakdown, Matrix, Points, Row
 
 DETAIL = "evaluation.json"
 OLD_CURVES = "cmc.json"
 MOST = 1000  # points of a curve, rows of a table: more is no measurement of ours
+WIDEST = 64  # classes of a matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Detail:
     curves: Mapping[str, Points] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     breakdowns: tuple[Breakdown, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
 
 
 def details_of(artifact: Artifact) -> dict[str, Detail]:
@@ -46,7 +49,7 @@ def _read(artifact: Artifact, name: str) -> object:
 
 
 def _detail(content: dict[str, object]) -> Detail:
-    curves, counts, tables = (content.get(key) for key in ("curves", "counts", "breakdowns"))
+    curves, counts, tables, matrices = (content.get(key) for key in ("curves", "counts", "breakdowns", "matrices"))
     read = {name: _points(value) for name, value in curves.items()} if isinstance(curves, dict) else {}
     return Detail(
         curve=_shares(content.get("curve")),
@@ -56,6 +59,7 @@ def _detail(content: dict[str, object]) -> Detail:
         curves={name: points for name, points in read.items() if points},
         counts={k: v for k, v in counts.items() if type(v) is int and v >= 0} if isinstance(counts, dict) else {},
         breakdowns=tuple(t for table in _list(tables) if (t := _breakdown(table)) is not None),
+        matrices=tuple(m for matrix in _list(matrices) if (m := _matrix(matrix)) is not None),
     )
 
 
@@ -70,6 +74,18 @@ def _breakdown(content: object) -> Breakdown | None:
         value, low, high = (_number(cell) for cell in cells[2:])
         rows.append(Row(cells[0], cells[1], value, low, high))
     return Breakdown(_text(content.get("name")), tuple(rows), _text(content.get("metric"))) if rows else None
+
+
+def _matrix(content: object) -> Matrix | None:
+    if not isinstance(content, dict):
+        return None
+    labels = tuple(label for label in _list(content.get("labels")) if isinstance(label, str))
+    rows = [_list(row) for row in _list(content.get("counts"))]
+    counts = tuple(tuple(cell for cell in row if type(cell) is int and cell >= 0) for row in rows)
+    try:
+        return Matrix(_text(content.get("name")), labels, counts) if labels and len(labels) <= WIDEST else None
+    except InputError:
+        return None
 
 
 def _points(value: object) -> Points:

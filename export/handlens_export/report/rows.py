@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from handlens_train.evaluation import Breakdown, Points
+from handlens_train.evaluation import Breakdown, Matrix, Points
 
 WIDE_SPREAD = 1.5
 METRIC_LABELS = {
@@ -16,6 +16,9 @@ METRIC_LABELS = {
     "rank10": "rank-10",
     "mAP": "mAP",
     "accuracy": "accuracy",
+    "mean_accuracy": "mean accuracy",
+    "macro_f1": "macro F1",
+    "mean_recall": "mean recall (mA)",
     "ap": "AP",
     "ap_40": "AP from 40 px",
     "fnmr@1e-1": "FNMR at FMR 1e-1",
@@ -73,6 +76,7 @@ class Measured:
         curves: by name, (x, y) points; "det" is FNMR against FMR, "det-low" and "det-high" its interval.
         counts: what the figures rest on; "impostors" and "genuine" comparisons.
         breakdowns: figures taken apart, by age or face height.
+        matrices: confusions.
     """
 
     dataset: str
@@ -85,6 +89,7 @@ class Measured:
     curves: Mapping[str, Points] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     breakdowns: tuple[Breakdown, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
 
     def score(self, name: str) -> Score | None:
         """The metric of that name, or None."""

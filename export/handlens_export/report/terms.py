@@ -13,6 +13,13 @@ OF_METRICS = (
     ),
     ("mAP", "Mean over probes of average precision: 1 when all right gallery images come first.", ("mAP",)),
     ("accuracy", "Share of items (of pairs, in verification) that the model decides rightly.", ("accuracy",)),
+    ("mean accuracy", "The mean over the heads of the share of labels that the head gives rightly.", ("mean_acc",)),
+    (
+        "macro F1, mean recall",
+        "F1 (of precision and recall) and recall of each class, their mean over the classes that occur: a rare class "
+        "weighs as much as a common one. With two classes the mean recall is the mA of pedestrian attributes.",
+        ("macro_f1",),
+    ),
     (
         "AP",
         "Average precision: the area under precision against recall of all detections, best score first, all points. "

@@ -1,4 +1,4 @@
-"""Classification: accuracy, F1, area under the ROC curve."""
+"""Classification: accuracy, F1, confusion, mean recall, area under the ROC curve."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handlens.errors import InputError
-from handlens.metrics._arrays import Floats
+from handlens.metrics._arrays import Floats, Integers
 
 
 def accuracy(predicted: ArrayLike, actual: ArrayLike) -> float:
@@ -38,6 +38,61 @@ def f1(predicted: ArrayLike, actual: ArrayLike, classes: Sequence[Any] | None = 
     return np.asarray(2 * hits / np.maximum(total, 1), np.float64)
 
 
+def confusion(predicted: ArrayLike, actual: ArrayLike, classes: int) -> Integers:
+    """Returns how often each class was answered for each true one, (classes, classes) int64; rows are the truth.
+
+    Args:
+        predicted: (N,) integers, 0 to classes - 1.
+        actual: (N,) integers, 0 to classes - 1, or below 0 where the truth is missing: those rows count nowhere.
+        classes: how many there are; 1 or more.
+
+    Raises:
+        InputError: the lists differ in length, or a label is not one of the classes.
+    """
+    answer, truth = np.asarray(predicted), np.asarray(actual)
+    if answer.ndim != 1 or answer.shape != truth.shape:
+        raise InputError(f"predicted has shape {answer.shape}, actual {truth.shape}; expected two equal lists")
+    there = truth >= 0
+    answer, truth = answer[there].astype(np.int64), truth[there].astype(np.int64)
+    if len(truth) and (min(answer.min(), truth.min()) < 0 or max(answer.max(), truth.max()) >= classes):
+        raise InputError(f"a label is outside of 0 to {classes - 1}; the truth alone may be missing (below 0)")
+    flat = np.bincount(truth * classes + answer, minlength=classes * classes)
+    return np.asarray(flat.reshape(classes, classes), np.int64)
+
+
+def macro_f1(matrix: ArrayLike) -> float:
+    """Returns the mean F1 over the classes that occur in the truth; NaN where none does.
+
+    A class that nobody bears has no recall to speak of, so it is left out; being answered for one of the others still
+    costs that one. scikit-learn's macro F1 is the same with `labels` set to the classes of the truth.
+
+    Args:
+        matrix: (K, K) as `confusion` gives it.
+
+    Raises:
+        InputError: it is not square.
+    """
+    square = _square(matrix)
+    total = square.sum(axis=0) + square.sum(axis=1)
+    return _mean_of_present(2 * np.diagonal(square) / np.maximum(total, 1e-12), square)
+
+
+def mean_recall(matrix: ArrayLike) -> float:
+    """Returns the mean recall over the classes that occur in the truth; NaN where none does.
+
+    With two classes it is the mean of the true positive and the true negative rate, which pedestrian attributes call
+    mA (Deng et al. 2014); with more, what scikit-learn calls balanced accuracy.
+
+    Args:
+        matrix: (K, K) as `confusion` gives it.
+
+    Raises:
+        InputError: it is not square.
+    """
+    square = _square(matrix)
+    return _mean_of_present(np.diagonal(square) / np.maximum(square.sum(axis=1), 1e-12), square)
+
+
 def roc_auc(scores: ArrayLike, positive: ArrayLike) -> float:
     """Returns the area under the ROC curve: the chance that a positive outscores a negative (ties count half).
 
@@ -58,6 +113,18 @@ def roc_auc(scores: ArrayLike, positive: ArrayLike) -> float:
         raise InputError(f"a ROC curve needs both classes; got {len(good)} positive and {len(bad)} negative")
     below = np.searchsorted(bad, good, "left") + np.searchsorted(bad, good, "right")
     return float(below.sum() / (2 * len(good) * len(bad)))
+
+
+def _square(matrix: ArrayLike) -> Floats:
+    square = np.asarray(matrix, np.float64)
+    if square.ndim != 2 or square.shape[0] != square.shape[1]:
+        raise InputError(f"a confusion matrix has shape {square.shape}; expected as many columns as rows")
+    return square
+
+
+def _mean_of_present(values: Floats, square: Floats) -> float:
+    present = square.sum(axis=1) > 0
+    return float(values[present].mean()) if present.any() else float("nan")
 
 
 def _labels(predicted: ArrayLike, actual: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
