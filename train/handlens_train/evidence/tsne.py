@@ -19,6 +19,7 @@ def draw_tsne(
     per_identity: int = 25,
     seed: int = 0,
     title: str = "t-SNE of embeddings",
+    of: tuple[str, str] = ("person", "people"),
 ) -> str:
     """A map of `identities` people drawn with `seed`, each image a dot tied to its person's middle; returns a caption.
 
@@ -30,6 +31,7 @@ def draw_tsne(
         per_identity: images of each at most.
         seed: of the choice and of t-SNE.
         title: of the picture.
+        of: what an identity is, one and several, for the caption.
 
     Raises:
         DataError: fewer than five images to lay out.
@@ -63,7 +65,7 @@ def draw_tsne(
         for side in axes.spines.values():
             side.set_visible(False)
     return (
-        f"{len(chosen)} images of {len(colours)} people, drawn with seed {seed}. Each dot is tied to its person's "
+        f"{len(chosen)} images of {len(colours)} {of[1]}, drawn with seed {seed}. Each dot is tied to its {of[0]}'s "
         "middle image, which is shown; long ties are images that the model does not recognise. "
         f"Distances between clusters mean little (perplexity {perplexity:.0f})."
     )

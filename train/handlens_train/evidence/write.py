@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from handlens.errors import OptionError
+from handlens_train import tasks
 from handlens_train.evidence import ablation, times
 from handlens_train.evidence.cmc import draw_cmc
 from handlens_train.evidence.curves import draw_curves
@@ -34,7 +35,8 @@ def write_evidence(
 ) -> Path:
     """Draw everything there is to see of a run; returns the page, RUN/evidence/index.html (test: RUN/evidence-test).
 
-    A re-ID run gets it all, one of another task its training curves.
+    A re-ID run gets it all, one of another task its training curves, and what its module's `evidence` adds, if it has
+    one: from (run, data, split, folder) to sections.
 
     Args:
         run: the run folder.
@@ -56,7 +58,9 @@ def write_evidence(
     opened, out = Run.open(run), run / FOLDERS[split]
     page = out / "index.html"
     if opened.task != collect.TASK:
-        write_page(page, f"{opened.recipe}: evidence", _facts(opened), [_curves(opened, out)])
+        own = getattr(tasks.get(opened.task), "evidence", None)
+        more = own(opened, data, split, out) if own is not None else []
+        write_page(page, f"{opened.recipe}: evidence", _facts(opened), [_curves(opened, out), *more])
         return page
     paths = [run, *against]
     models = [collect.open_model(path) for path in paths]
