@@ -73,6 +73,25 @@ than for others:
 `handlens evaluate` shows how much, by age and by the data set's own race labels. It is no fact about anybody, and
 not fit for deciding anything about a person. {_FACES}""",
     ),
+    "attributes": Texts(
+        purpose="Attributes of a person: gender, torso and legs (type and colour) and luggage, six heads, one network.",
+        intervals="over groups of people",
+        splits="`test` is a fifth of PETA's people and `val` a tenth, by the hash of the identity; consecutive images "
+        "of the subsets\nwithout identities stay together, and CUHK's repeated stretches train. Every choice was made "
+        "on `val`. Market-1501's\nattributes are a test across data sets: nothing of that set was trained on.",
+        use="""import handlens_zoo
+from handlens import AttributeClassifier
+
+with AttributeClassifier.load(handlens_zoo.path("{name}")) as model:
+    for person in model.classify(["a.jpg", "b.jpg"]):
+        print(person.labels(), person["gender"].confidence)""",
+        limits="""Made for research on crops of whole, upright persons from street-level cameras. It repeats what \
+annotators wrote under
+small pictures: the gender is a stranger's guess in two words and no fact about anybody, colours are what somebody
+called them. Every head answers whatever the image shows; read the confidence. Rare classes rest on few people, and
+other cameras cost a lot: see the figures across data sets. It is not fit for deciding anything about a person.
+Read `docs/responsible-use.md` first.""",
+    ),
     "face-verifier": Texts(
         purpose="Face verification: an aligned face becomes a template; templates of the same person are alike "
         "(cosine).",
@@ -90,5 +109,39 @@ with detector, FaceVerifier.load(handlens_zoo.path("{name}")) as verifier:
 expect more errors for
 everybody else (Buolamwini and Gebru 2018), and measure on your own people before believing any figure here. The
 thresholds are those of this very file; at false match rates below what they carry it refuses to decide. {_FACES}""",
+    ),
+    "pets": Texts(
+        purpose="Pets: which of 37 breeds of cats and dogs a photograph shows, and which pixels are the animal.",
+        intervals="over images",
+        splits="`test` is the data set's own, 368 images here, and for the mask 27 images (`pets-masked`) that "
+        "trained in no form,\nnot for their breeds either. `val` is 76 and 7 images of the training part, by the hash "
+        "of the file name; every\nchoice was made on it.",
+        use="""import handlens_zoo
+from handlens import Segmenter
+
+with Segmenter.load(handlens_zoo.path("{name}")) as segmenter:
+    found = segmenter.segment("photo.jpg")
+    print(found.class_name, found.confidence, found.box)""",
+        limits="""It knows 37 breeds and answers one of them whatever it is shown: mixed breeds, other animals and \
+people as well.
+Trained on some 700 small photographs of one animal each, of which 41 have a mask: where there are several animals the
+mask is of all of them, and what stands out beside the animal may be taken for a part of it.""",
+    ),
+    "person-mask": Texts(
+        purpose="Person mask: which pixels are the person and, in the larger model, of which clothing.",
+        intervals="over images",
+        splits="`test` is 145 photographs of Clothing Co-Parsing by the hash of the file name, `val` 76 others; "
+        "near-copies of either\nwere removed from training, and every choice was made on `val`. Penn-Fudan was never "
+        "trained on.",
+        use="""import handlens_zoo
+from handlens import Segmenter
+
+with Segmenter.load(handlens_zoo.path("{name}")) as segmenter:
+    found = segmenter.segment("photo.jpg")
+    print(found.box, found.areas())""",
+        limits="""Trained on whole, standing people in front of the camera, mostly young women, on streets by day; \
+passers-by are
+background there. Expect less of people who sit, are cut off, far away or many, of close faces, indoors and at night.
+The masks of its data lie about 0.2% of the picture's height too far right, and so do its own.""",
     ),
 }

@@ -39,6 +39,18 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]], tuple[str, ...]]] = {
         {"accuracy": ("utkface", "accuracy")},
         (),
     ),
+    "attributes": (
+        "**Person attributes**, PETA: means over six heads (gender, torso and leg type and colour, luggage), and "
+        "across data sets on\nMarket-1501; each head in [the card](zoo/handlens_zoo/cards/attributes.md) and "
+        "[the page](docs/attributes.md).",
+        {
+            "mean accuracy": ("peta", "mean_accuracy"),
+            "macro F1": ("peta", "macro_f1"),
+            "mean recall": ("peta", "mean_recall"),
+            "mean accuracy, Market-1501": ("market1501-attributes", "mean_accuracy"),
+        },
+        ("| the early report's (as published) | | 0.53 | 0.26 | | |",),
+    ),
     "face-verifier": (
         "**Face verification**, LFW folds 7 and 8: accuracy of 1,200 pairs, and the false non-match rate at a false "
         "match rate.",
@@ -46,6 +58,29 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]], tuple[str, ...]]] = {
             "accuracy": ("lfw", "accuracy"),
             "FNMR at FMR 1e-2": ("lfw", "fnmr@1e-2"),
             "FNMR at FMR 1e-3": ("lfw", "fnmr@1e-3"),
+        },
+        (),
+    ),
+    "pets": (
+        "**Pets**, Oxford-IIIT Pet: breed of 368 images, one of 37; overlap of the foreground's mask on 27 others, the "
+        "trimaps' border left out.",
+        {
+            "breed top-1": ("pets", "top1"),
+            "weighted F1": ("pets", "weighted_f1"),
+            "mask F1, pixels": ("pets-masked", "f1_pooled"),
+            "mask F1, mean": ("pets-masked", "f1"),
+            "mask IoU": ("pets-masked", "iou"),
+        },
+        ("| the early reports' best (as published) | | | 0.39 | 0.84 | | |",),
+    ),
+    "person-mask": (
+        "**Person mask**, Clothing Co-Parsing, in the photographs' own pixels; Penn-Fudan was never trained on "
+        "([more](docs/person-mask.md)).",
+        {
+            "IoU": ("ccp", "iou"),
+            "boundary F1": ("ccp", "boundary_f1"),
+            "clothing, mean IoU": ("ccp", "class_iou"),
+            "IoU, Penn-Fudan": ("pennfudan", "iou"),
         },
         (),
     ),
@@ -60,6 +95,10 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]], tuple[str, ...]]] = {
         ("| the early reports' best (as published) | | 0.25 | 0.48 | 0.62 | |",),
     ),
 }
+
+RESEARCH = """`LICENSE-weights` beside this package says what that means. For other uses, train the same recipe on data
+that you have the right to use."""
+OPEN = "That licence covers this file; the research terms in `LICENSE-weights` do not."
 
 CARD = """# {name}
 
@@ -92,8 +131,7 @@ Measured on this very file, through the handlens runtime; 95% intervals are boot
 |---|---|---|
 {data}
 
-**{licence}.** `LICENSE-weights` beside this package says what that means. For other uses, train the same recipe on data
-that you have the right to use.
+**{licence}.** {terms}
 
 ## Use and limits
 
@@ -143,6 +181,7 @@ def card(name: str) -> str:
         figures="\n".join(_row(metric) for metric in manifest.metrics),
         data="\n".join(f"| {data.name} | {data.split} | {data.licence} |" for data in source.data),
         licence=source.weights_licence[:1].upper() + source.weights_licence[1:],
+        terms=RESEARCH if "research" in source.weights_licence else OPEN,
     )
 
 

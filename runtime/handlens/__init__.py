@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from handlens.gallery import Gallery, Match
     from handlens.image import load_image, preprocess
     from handlens.manifest import Manifest
-    from handlens.person import PersonReidentifier
+    from handlens.person import AttributeClassifier, Attributes, PersonReidentifier
+    from handlens.recommend import ClusterRecommender, Recommendation
+    from handlens.segment import Segmentation, Segmenter
 
 __all__ = [
     "Artifact",
+    "AttributeClassifier",
+    "Attributes",
+    "ClusterRecommender",
     "Engine",
     "Face",
     "FaceDetector",
@@ -34,6 +39,9 @@ __all__ = [
     "Manifest",
     "Match",
     "PersonReidentifier",
+    "Recommendation",
+    "Segmentation",
+    "Segmenter",
     "load_image",
     "open_engine",
     "open_model",
@@ -44,6 +52,9 @@ __all__ = [
 
 _HOME = {
     "Artifact": "artifact",
+    "AttributeClassifier": "person",
+    "Attributes": "person",
+    "ClusterRecommender": "recommend",
     "Engine": "engine",
     "Face": "face",
     "FaceDetector": "face",
@@ -55,6 +66,9 @@ _HOME = {
     "Manifest": "manifest",
     "Match": "gallery",
     "PersonReidentifier": "person",
+    "Recommendation": "recommend",
+    "Segmentation": "segment",
+    "Segmenter": "segment",
     "load_image": "image",
     "open_engine": "engine",
     "open_model": "engine",

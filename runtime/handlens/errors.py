@@ -19,6 +19,7 @@ what is wrong (with the value), what would be valid, and what to do next.
         OptionError           an unknown recipe, engine, format, ...
         RateUnsupported       no threshold, or too few comparisons behind it, for a false match rate
         RunError              a run folder half written, or of another task
+        RatingsError          no rating, one out of range, or of an unknown title
         Refused (exit code 4)   the door does not go on with this image or attempt; `advice` says what to do
           FaceRefused           a gate, before any embedding
             NoFace              no face in the image
@@ -126,6 +127,10 @@ class RateUnsupported(InputError):
 
 class RunError(InputError):
     """A run folder is half written, or belongs to another task."""
+
+
+class RatingsError(InputError):
+    """Somebody's ratings cannot be used: there is none, one is out of range, or of an unknown title."""
 
 
 class Refused(InputError):

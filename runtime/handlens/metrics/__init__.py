@@ -1,6 +1,7 @@
-"""How good the answers are: ranking, classification, verification and detection, with bootstrap intervals. NumPy only.
+"""How good the answers are: ranking, classes, verification, detection, masks; with bootstrap intervals.
 
 This is the one place metrics live; training, the export gate, `handlens evaluate` and the report all call it.
+NumPy alone (and OpenCV for the outlines of masks).
 """
 
 from handlens.metrics.bootstrap import (
@@ -11,7 +12,7 @@ from handlens.metrics.bootstrap import (
     paired_bootstrap,
     paired_bootstrap_statistic,
 )
-from handlens.metrics.classification import accuracy, f1, roc_auc
+from handlens.metrics.classification import accuracy, confusion, f1, macro_f1, mean_recall, roc_auc
 from handlens.metrics.detection import (
     Found,
     Matches,
@@ -37,7 +38,9 @@ from handlens.metrics.people import (
     verification_intervals,
 )
 from handlens.metrics.ranking import JUNK, Ranking, cmc, mean_average_precision, rank
+from handlens.metrics.recommendation import hits_at, ndcg_at
 from handlens.metrics.reliability import calibration_error, reliability
+from handlens.metrics.segmentation import Overlap, boundary_f1, class_iou, class_overlaps, mask_overlap
 from handlens.metrics.verification import (
     Det,
     best_threshold,
@@ -59,6 +62,7 @@ __all__ = [
     "Found",
     "Interval",
     "Matches",
+    "Overlap",
     "Pairs",
     "Ranking",
     "Statistic",
@@ -71,9 +75,13 @@ __all__ = [
     "best_threshold",
     "bootstrap",
     "bootstrap_statistic",
+    "boundary_f1",
     "calibration_error",
     "choose_thresholds",
+    "class_iou",
+    "class_overlaps",
     "cmc",
+    "confusion",
     "det",
     "det_points",
     "detection_recall",
@@ -83,10 +91,15 @@ __all__ = [
     "false_non_match_rate",
     "false_positives",
     "fnmr_at_fmr",
+    "hits_at",
     "iou",
+    "macro_f1",
+    "mask_overlap",
     "match_detections",
     "mean_average_precision",
     "mean_iou",
+    "mean_recall",
+    "ndcg_at",
     "paired_bootstrap",
     "paired_bootstrap_statistic",
     "precision_recall",

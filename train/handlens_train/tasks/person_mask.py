@@ -21,6 +21,8 @@ PRIMARY = "iou"
 READS_DATA = True
 VERSION = "1.0"
 CLASS_STRIDE = 4
+OWN = "Apache-2.0: trained on Clothing Co-Parsing"
+SHARED = "CC BY-SA 4.0: trained on Clothing Co-Parsing (Apache-2.0), people before pictures of Oxford-IIIT Pet"
 NEAR = MaskAugment(zoom=0.3, aspect=0.2, shift=0.12, rotate=10.0, mirror=0.5, erase=0.1)
 MILD = MaskAugment(zoom=0.15, aspect=0.12, shift=0.07, rotate=6.0, colour=0.25, blur=0.1, noise=3.0, erase=0.05)
 FAR = MaskAugment(zoom=0.3, shrink=0.7, aspect=0.6, shift=0.3, rotate=15.0, mirror=0.5, erase=0.1)
@@ -160,7 +162,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
         provenance=provenance(
             run,
             sources + ([IMAGENET] if how.start is not None else []),
-            "; ".join(dict.fromkeys(source.licence for source in sources)),
+            SHARED if len(sources) > 1 else OWN,
             " ".join(
                 f"--{option} RUN" for option in ("warm-start", "teacher") if run.config.get(option.replace("-", "_"))
             ),
