@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlens.errors import DataError, EmptyFolder, OptionError, UnknownLayout
@@ -67,6 +67,7 @@ def test_what_is_double_or_no_class_is_missing(attributes: str, head: str, label
     assert of(*attributes.split())[head] == label
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([*(name for table in peta._CLASSES.values() for name in table), "hairBald", "x"])))
 def test_order_and_repetition_of_attributes_say_nothing(attributes: list[str]) -> None:
     labels = peta.labels_of(attributes)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlens.errors import InputError
@@ -12,6 +12,7 @@ CLASSES = 4
 labels = st.lists(st.tuples(st.integers(0, CLASSES - 1), st.integers(-1, CLASSES - 1)), max_size=40)
 
 
+@settings(deadline=None)
 @given(labels)
 def test_they_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")

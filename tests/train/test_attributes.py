@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,32 +128,34 @@ def test_the_early_network_has_its_size_and_trains(data: Path, tmp_path: Path) -
 def test_a_soup_takes_in_what_helps_and_is_the_same_again(run: Path, data: Path, tmp_path: Path) -> None:
     from handlens_train import attributes_soup
 
-    out = tmp_path / "mine"
-    assert attributes.train("attributes", data, out, seed=5, overrides=TINY) == "complete"
+    out, other = shutil.copytree(run, tmp_path / "mine"), shutil.copytree(run, tmp_path / "other")
     model = attributes.load(Run.open(out), data).model
+    Run.open(out).fill(model)
+    model.set_weights([1.5 * np.array(value) + 0.1 for value in model.get_weights()])
+    model.save_weights(other / "best.weights.h5")
     own = Run.open(out).weights.read_bytes()
     # The scores of: its own weights, with the run, with the run again.
     for answers, taken in (((0.5, 0.6, 0.55), 1), ((0.5, 0.4, 0.3), 0)):
         said = [{"mean_accuracy": answer} for answer in reversed(answers)]
-        attributes_soup.average(model, out, [run, run], lambda _, said=said: said.pop(), "mean_accuracy")
+        attributes_soup.average(model, out, [other, other], lambda _, said=said: said.pop(), "mean_accuracy")
         info = json.loads((out / "run.json").read_text())
-        assert [item["run"] for item in info["soup"]] == [run.name] * taken
+        assert [item["run"] for item in info["soup"]] == ["other"] * taken
         assert info["best"]["mean_accuracy"] == max(answers)
         assert (out / attributes_soup.OWN).read_bytes() == own
         weights = {}
-        for key, path in (("soup", out), ("other", run), ("own", None)):
+        for key, path in (("soup", out), ("other", other), ("own", None)):
             if path is None:
                 model.load_weights(out / attributes_soup.OWN)
             else:
                 Run.open(path).fill(model)
             weights[key] = [np.array(value) for value in model.get_weights()]
-        for mixed, mine, other in zip(weights["soup"], weights["own"], weights["other"], strict=True):
-            np.testing.assert_allclose(mixed, (mine + other) / 2 if taken else mine, rtol=1e-5, atol=1e-6)
-    assert attributes.train("attributes", data, out, seed=5, overrides=TINY, soup=[run]) == "complete"
+        for mixed, mine, its in zip(weights["soup"], weights["own"], weights["other"], strict=True):
+            np.testing.assert_allclose(mixed, (mine + its) / 2 if taken else mine, rtol=1e-5, atol=1e-6)
+    assert attributes.train("attributes", data, out, seed=1, overrides=TINY, soup=[other]) == "complete"
     source = attributes.load(Run.open(out), data).provenance.source
-    assert ("--soup run" in source) == bool(json.loads((out / "run.json").read_text())["soup"])
+    assert ("--soup other" in source) == bool(json.loads((out / "run.json").read_text())["soup"])
     with pytest.raises(RunError, match="not a run folder"):
-        attributes.train("attributes", data, out, seed=5, overrides=TINY, soup=[tmp_path])
+        attributes.train("attributes", data, out, seed=1, overrides=TINY, soup=[tmp_path])
 
 
 def test_no_recipe_changes_colour_or_proportion() -> None:

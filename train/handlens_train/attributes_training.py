@@ -108,11 +108,12 @@ def train(
     schedule = Schedule(how.epochs, 1, patience, max_minutes, how.ema)
     status = fit(model, model, batches, evaluate_epoch, PRIMARY, out, schedule, tick, callbacks)
     if status == "complete":
+        plain = how.network()  # Without an optimizer, whose state the weights of other runs need not fit.
         if soup:
             attributes_soup.average(
-                model, out, soup, lambda net: attributes_balance.scores(logits(net), labels["val"]), PRIMARY
+                plain, out, soup, lambda net: attributes_balance.scores(logits(net), labels["val"]), PRIMARY
             )
-        model.load_weights(out / WEIGHTS)
-        heads = attributes_balance.balance(logits(model), labels["val"], labels["train"])
+        plain.load_weights(out / WEIGHTS)
+        heads = attributes_balance.balance(logits(plain), labels["val"], labels["train"])
         write_info(out, read_info(out) | {"heads": heads})
     return status
