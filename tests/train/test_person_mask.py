@@ -269,7 +269,7 @@ def test_pedestrians_of_another_set_follow_the_test(artifact: Path, data: Path, 
 
 def test_the_same_recipe_trains_under_jax(data: Path, tmp_path: Path) -> None:
     pytest.importorskip("jax")
-    few = TINY | {"epochs": 1, "batch": 16}
+    few = TINY | {"epochs": 1, "batch": 16, "expand": (1, 1, 1, 1, 1, 1), "decoder": (4, 4, 4, 4)}
     script = (
         "import sys, keras\nfrom pathlib import Path\nfrom handlens_train.tasks import person_mask\n"
         "assert keras.backend.backend() == 'jax'\n"
