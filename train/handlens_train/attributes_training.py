@@ -12,7 +12,7 @@ from handlens_data.datasets import peta
 from handlens_data.datasets.attributes import HEADS
 from handlens_train import attributes_balance, attributes_soup, backbones, pretrained, sampling
 from handlens_train.attributes_losses import MaskedCrossEntropy
-from handlens_train.begin import begin
+from handlens_train.begin import start_run
 from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.images import load_prepared, scaled
 from handlens_train.recipe import choose
@@ -62,15 +62,9 @@ def train(
         part: {"images": len(split), "classes": split.counts(), "sha256": split.sha256()}
         for part, split in splits.items()
     }
-    info = {
-        "task": TASK,
-        "recipe": name,
-        "config": asdict(how),
-        "seed": seed,
-        "data": {"name": peta.NAME, "licence": peta.LICENCE, **described},
-    }
-    begin(out, info, keras.backend.backend())
-    keras.utils.set_random_seed(seed)
+    facts = {"name": peta.NAME, "licence": peta.LICENCE, **described}
+    config = asdict(how)
+    start_run(out, TASK, name, config, seed, facts)
     spec = how.input()
     images = {part: load_prepared(split.paths, spec) for part, split in splits.items()}
     labels = {part: split.labels for part, split in splits.items()}

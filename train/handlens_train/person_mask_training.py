@@ -16,7 +16,7 @@ from handlens.errors import DataError, EmptyFolder, UnknownLayout
 from handlens.image import load_image
 from handlens_data.datasets import ccp, pets
 from handlens_train import backbones
-from handlens_train.begin import begin
+from handlens_train.begin import start_run
 from handlens_train.detector_start import copy_alike
 from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.images import load_prepared, scaled
@@ -74,15 +74,9 @@ def train(
         raise DataError(f"{data} has {len(photos)} photographs to train on and {len(held['val'])} for val; bring more.")
     empty, sources = _without_people(data)
     sources.insert(0, {"name": ccp.NAME, "licence": ccp.LICENCE, "split": "train", "sha256": photos.sha256()})
-    info = {
-        "task": TASK,
-        "recipe": name,
-        "config": asdict(how) | {"teacher": _sha256(teacher), "warm_start": _sha256(warm_start)},
-        "seed": seed,
-        "data": {"name": ccp.NAME, "licence": ccp.LICENCE, "images": len(photos), "sources": sources},
-    }
-    begin(out, info, keras.backend.backend())
-    keras.utils.set_random_seed(seed)
+    facts = {"name": ccp.NAME, "licence": ccp.LICENCE, "images": len(photos), "sources": sources}
+    config = asdict(how) | {"teacher": _sha256(teacher), "warm_start": _sha256(warm_start)}
+    start_run(out, TASK, name, config, seed, facts)
     material = Material(
         [load_image(path) for path in photos.paths], [photos.groups(i) for i in range(len(photos))], empty
     )

@@ -8,7 +8,6 @@ import typer
 
 from handlens._defaults import model_for
 from handlens.commands import _faces
-from handlens.errors import ImageError
 from handlens.person import AttributeClassifier, Attributes
 
 
@@ -21,18 +20,10 @@ def attributes(
 ) -> None:
     """Say what people look like: gender, clothes, luggage. Exit code 2 when an image could not be read."""
     results: list[dict[str, Any]] = []
-    unreadable = []
+    unreadable: list[str] = []
     path = model_for(AttributeClassifier.task, model)
     with AttributeClassifier.load(path, engine=engine, threads=threads) as classifier:
-        for image in images:
-            try:
-                (found,) = classifier.classify([image])
-            except ImageError as error:
-                if len(images) == 1:
-                    raise
-                unreadable.append(str(error))
-                typer.echo(f"skipped: {error}", err=True)
-                continue
+        for image, found in _faces.readable(images, lambda image: classifier.classify([image])[0], unreadable):
             if not as_json:
                 typer.echo("\n".join(lines(image, found)))
             results.append({"image": str(image), "labels": found.labels(), "confidences": found.confidences()})

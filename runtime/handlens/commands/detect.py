@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from handlens.commands import _drawings, _faces
-from handlens.errors import ImageError
 from handlens.face import Face
-from handlens.image import load_image
+from handlens.image import Pixels, load_image
 
 
 def detect(
@@ -27,18 +26,14 @@ def detect(
     """Find faces: boxes, scores, five points and gender. Exit code 2 when an image could not be read."""
     targets = _drawings.targets(images, draw, "--draw")
     results: list[dict[str, Any]] = []
-    unreadable = []
+    unreadable: list[str] = []
     with _faces.open_detector(model, engine, threads, min_score, min_size) as detector:
-        for image in images:
-            try:
-                pixels = load_image(image)
-                faces = detector.detect(pixels)
-            except ImageError as error:
-                if len(images) == 1:
-                    raise
-                unreadable.append(str(error))
-                typer.echo(f"skipped: {error}", err=True)
-                continue
+
+        def answer(image: Path) -> tuple[Pixels, tuple[Face, ...]]:
+            pixels = load_image(image)
+            return pixels, detector.detect(pixels)
+
+        for image, (pixels, faces) in _faces.readable(images, answer, unreadable):
             if image in targets:
                 from handlens._draw import draw_faces
 

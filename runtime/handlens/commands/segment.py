@@ -9,8 +9,7 @@ import typer
 
 from handlens._defaults import model_for
 from handlens.commands import _drawings, _faces
-from handlens.errors import ImageError
-from handlens.image import load_image
+from handlens.image import Pixels, load_image
 from handlens.segment import Segmentation, Segmenter
 
 
@@ -35,18 +34,14 @@ def segment(
     drawings = _drawings.targets(images, draw, "--draw")
     cutouts = _drawings.targets(images, alpha, "--alpha", (".png",))
     results: list[dict[str, Any]] = []
-    unreadable = []
+    unreadable: list[str] = []
     with Segmenter.load(model_for(Segmenter.task, model), engine=engine, threads=threads) as segmenter:
-        for image in images:
-            try:
-                pixels = load_image(image)
-                found = segmenter.segment(pixels)
-            except ImageError as error:
-                if len(images) == 1:
-                    raise
-                unreadable.append(str(error))
-                typer.echo(f"skipped: {error}", err=True)
-                continue
+
+        def answer(image: Path) -> tuple[Pixels, Segmentation]:
+            pixels = load_image(image)
+            return pixels, segmenter.segment(pixels)
+
+        for image, (pixels, found) in _faces.readable(images, answer, unreadable):
             if image in drawings:
                 from handlens._draw_mask import draw_segmentation
 
