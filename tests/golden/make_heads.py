@@ -1,4 +1,4 @@
-"""Writes heads.json and labels.json beside this file: what every language must read from heads and from maps of classes.
+"""Writes heads.json and labels.json beside this file: what every language reads from heads and from maps of classes.
 
 Run `python tests/golden/make_heads.py` only when a case is added; a recorded line never changes. Outputs are drawn as
 make_decode.py draws them, all of a row from one stream in the order of the manifest's outputs; a mirrored view is drawn

@@ -1,8 +1,8 @@
 """Writes matching.json beside this file: templates, comparisons and thresholds that every language must agree on.
 
-Run `python tests/golden/make_matching.py` only when a case is added; a recorded line never changes. Embeddings are drawn
-as make_decode.py draws outputs: value i is float32(low + step * draw below levels). "match" is what counts: whether the
-similarity reaches the threshold of a rate.
+Run `python tests/golden/make_matching.py` only when a case is added; a recorded line never changes. Embeddings are
+drawn as make_decode.py draws outputs: value i is float32(low + step * draw below levels). "match" is what counts:
+whether the similarity reaches the threshold of a rate.
 """
 
 import json
