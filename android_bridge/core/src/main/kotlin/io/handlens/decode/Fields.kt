@@ -3,6 +3,7 @@ package io.handlens.decode
 import io.handlens.ManifestInvalid
 import io.handlens.artifact.JsonArray
 import io.handlens.artifact.JsonBoolean
+import io.handlens.artifact.JsonNull
 import io.handlens.artifact.JsonNumber
 import io.handlens.artifact.JsonObject
 import io.handlens.artifact.JsonText
@@ -29,6 +30,10 @@ internal class Fields(private val json: JsonObject, valid: List<String>, require
         if (value is JsonText && value.value in valid) return value.value
         throw invalid(key, value, "valid: ${valid.joinToString()}")
     }
+
+    /** One of a few words; null where the key is missing or null. */
+    fun choiceOrNull(key: String, valid: List<String>): String? =
+        if (json[key] == null || json[key] == JsonNull) null else choice(key, valid, "")
 
     /** A finite number; [default] where the key is missing. */
     fun number(key: String, default: Double): Double {
