@@ -1,10 +1,10 @@
 """Writes decode.json and nms.json beside this file: what every language must make of a detector's raw outputs.
 
-Run `python tests/golden/make_decode.py` only when a case is added; a recorded line never changes. Outputs are drawn, not
-stored: for each output of the manifest in its order, value i is float32(low + step * draw below levels), all from one
-stream of the case's seed (docs/artifact-format.md, "Golden vectors"); then "planted" puts single values in. Lows and
-steps are binary fractions, so that the values are exact. Candidates, groups and their order must be equal; coordinates
-hang on the last digit of a float32 exponential, which differs between libraries.
+Run `python tests/golden/make_decode.py` only when a case is added; a recorded line never changes. Outputs are drawn,
+not stored: for each output of the manifest in its order, value i is float32(low + step * draw below levels), all from
+one stream of the case's seed (docs/artifact-format.md, "Golden vectors"); then "planted" puts single values in. Lows
+and steps are binary fractions, so that the values are exact. Candidates, groups and their order must be equal;
+coordinates hang on the last digit of a float32 exponential, which differs between libraries.
 """
 
 import json
@@ -23,7 +23,12 @@ from handlens.manifest import Compression, InputSpec, Manifest, OutputSpec, Prov
 HERE = Path(__file__).parent
 HEADS = {"score": 1, "box": 4, "points": 10, "gender": 1}
 # Output to (low, step, levels).
-DENSE = {"score": (-15, 1 / 32, 530), "box": (-1, 1 / 64, 256), "points": (-3, 1 / 64, 384), "gender": (-4, 1 / 32, 256)}
+DENSE = {
+    "score": (-15, 1 / 32, 530),
+    "box": (-1, 1 / 64, 256),
+    "points": (-3, 1 / 64, 384),
+    "gender": (-4, 1 / 32, 256),
+}
 CELLS = {"kind": "cells", "strides": [8, 16, 32], "score_threshold": 0.545}
 Case = dict[str, Any]
 
