@@ -9,6 +9,7 @@ import io.handlens.ManifestInvalid
 import io.handlens.NotAnArtifact
 import io.handlens.SchemaTooNew
 import java.nio.ByteBuffer
+import java.nio.ByteOrder
 
 /**
  * A verified artifact: a model with its manifest, golden vectors and extras. Immutable; safe to share between threads.
@@ -33,7 +34,7 @@ public class Artifact internal constructor(
 ) {
     /** The model part, as the converter wrote it: a new direct, read-only view in native byte order, position 0. */
     public val model: ByteBuffer
-        get() = bytes.asReadOnlyBuffer().order(java.nio.ByteOrder.nativeOrder())
+        get() = bytes.asReadOnlyBuffer().order(ByteOrder.nativeOrder())
 
     public val extraNames: Set<String> get() = extras.keys
 
@@ -62,7 +63,7 @@ public class Artifact internal constructor(
         @JvmStatic
         @JvmOverloads
         public fun open(bytes: ByteBuffer, name: String = "the artifact", maxBytes: Int = MAX_BYTES): Artifact =
-            TODO("$bytes $name $maxBytes")
+            ArtifactReader.read(bytes, name, maxBytes)
 
         /** As [open] of a buffer; the model part is copied. */
         @JvmStatic
@@ -82,6 +83,6 @@ public class Artifact internal constructor(
         @JvmStatic
         @JvmOverloads
         public fun bring(model: ByteBuffer, manifest: Manifest, name: String = "the model"): Artifact =
-            TODO("$model $manifest $name")
+            ArtifactReader.bring(model, manifest, name)
     }
 }

@@ -77,7 +77,7 @@ public data class Manifest(
          * @throws SchemaTooNew it was written by a newer handlens.
          * @throws ManifestInvalid it is not JSON, has unknown or missing keys, or a field breaks a rule.
          */
-        public fun parse(text: String): Manifest = TODO(text)
+        public fun parse(text: String): Manifest = ManifestReader.read(text)
 
         internal fun tooNew(schema: String): String =
             "the manifest has schema $schema; this handlens reads up to $SCHEMA; update the handlens library of the app"
