@@ -58,9 +58,9 @@ internal object Sealed {
         }
         val body = blob.indexOf(LINE_END) + 1
         try {
+            if (blob.size < body + NONCE + TAG_BITS / 8) throw GeneralSecurityException("too short")
             val nonce = blob.copyOfRange(body, body + NONCE)
             val line = blob.copyOfRange(0, body)
-            if (blob.size < body + NONCE + TAG_BITS / 8) throw GeneralSecurityException("too short")
             val cipher = cipher(Cipher.DECRYPT_MODE, key, kind, nonce, line)
             return cipher.doFinal(blob, body + NONCE, blob.size - body - NONCE)
         } catch (_: GeneralSecurityException) {
