@@ -25,8 +25,8 @@ import kotlin.math.sqrt
  * decides as Python's `handlens.access.Door` does. Nothing here tells a living face from a photograph of one: read
  * docs/responsible-use.md.
  *
- * Calls are serialised, and take tens of milliseconds: on Android keep them off the main thread (or use the suspending
- * ones of DoorAsync).
+ * Calls are serialised, and take tens of milliseconds: on Android keep them off the main thread (or use
+ * [verifyAsync] and its like).
  *
  * @property options how the door decides.
  * @throws RateUnsupported the verifier's manifest does not carry the rate that [verify] is to run at.

@@ -6,13 +6,13 @@ import io.handlens.image.RgbImage
 import io.handlens.task.Face
 import io.handlens.task.Gender
 
-/** What the door needs of a face detector; `Door.open` takes a [io.handlens.task.FaceDetector] as it is. */
+/** What the door needs of a face detector; [openDoor] takes a [io.handlens.task.FaceDetector] as it is. */
 public interface FaceFinder : AutoCloseable {
     /** Finds the faces of an upright RGB image, the best first. */
     public fun detect(image: RgbImage): List<Face>
 }
 
-/** What the door needs of a face verifier; `Door.open` takes a [io.handlens.task.FaceVerifier] as it is. */
+/** What the door needs of a face verifier; [openDoor] takes a [io.handlens.task.FaceVerifier] as it is. */
 public interface FaceEmbedder : AutoCloseable {
     /** Identifies the model. */
     public val modelId: String
