@@ -92,7 +92,9 @@ internal object ArtifactReader {
             throw ManifestInvalid("$name: the manifest is for model ${manifest.modelId}, the file holds $found")
         }
         if (manifest.compression.format != kind) {
-            throw ManifestInvalid("$name: the manifest says ${manifest.compression.format.key}, the model is a .${kind.key}")
+            throw ManifestInvalid(
+                "$name: the manifest says ${manifest.compression.format.key}, the model is a .${kind.key}",
+            )
         }
     }
 

@@ -50,8 +50,9 @@ internal object GoldenReader {
             }
             if (!fits) {
                 throw GoldenInvalid(
-                    "golden ${golden.generator} ${golden.seed} has outputs ${golden.outputs.mapValues { it.value.shape }}; " +
-                        "the manifest has ${manifest.outputs.associate { it.name to it.shape }}",
+                    "golden ${golden.generator} ${golden.seed} has outputs " +
+                        "${golden.outputs.mapValues { it.value.shape }}; the manifest has " +
+                            "${manifest.outputs.associate { it.name to it.shape }}",
                 )
             }
         }
@@ -102,7 +103,9 @@ internal object GoldenReader {
 
     private fun checkSpread(name: String, values: List<GoldenValues>, allowed: Double) {
         if (values.any { it.size != values[0].size }) {
-            throw GoldenInvalid("output $name is whole in one golden and a sample in another; expected one or the other")
+            throw GoldenInvalid(
+                "output $name is whole in one golden and a sample in another; expected one or the other",
+            )
         }
         var spread = 0.0
         var largest = 0.0
@@ -119,8 +122,8 @@ internal object GoldenReader {
         val needed = maxOf(MIN_SPREAD * largest, MIN_SPREAD_IN_TOLERANCES * allowed)
         if (spread <= needed) {
             throw GoldenInvalid(
-                "output $name hardly varies between the goldens: by $spread, needed is more than $needed (largest value " +
-                    "$largest, tolerance $allowed); is the model trained, and the tolerance sane?",
+                "output $name hardly varies between the goldens: by $spread, needed is more than $needed (largest " +
+                    "value $largest, tolerance $allowed); is the model trained, and the tolerance sane?",
             )
         }
     }

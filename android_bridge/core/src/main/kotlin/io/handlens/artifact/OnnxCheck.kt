@@ -21,7 +21,8 @@ internal class OnnxCheck(private val data: Bytes) {
                 graphs++
                 graph(begin, end, 0)
             } else if (number == 25L && kind == BYTES) { // ModelProto.functions
-                fields(begin, end) { inner, _, start, stop -> if (inner == 7L) node(start, stop, 0) } // FunctionProto.node
+                // FunctionProto.node
+                fields(begin, end) { inner, _, start, stop -> if (inner == 7L) node(start, stop, 0) }
             }
         }
         if (graphs != 1) throw Malformed("no ONNX model: $graphs graphs, expected 1")
@@ -120,7 +121,8 @@ internal class OnnxCheck(private val data: Bytes) {
     }
 
     companion object {
-        // Unused by ONNX (its ModelProto ends below 100), clear of the numbers protobuf keeps for itself (19000 to 19999).
+        // Unused by ONNX (its ModelProto ends below 100), clear of the numbers protobuf keeps for itself (19000 to
+        // 19999).
         private const val CARRIER = 18_508L
         private const val MAX_DEPTH = 16
         private const val VARINT = 0

@@ -9,6 +9,7 @@ import io.handlens.NotAnArtifact
 internal object Seal {
     private const val MARK = "handlens sha256="
     private const val DIGEST = 64
+    private const val FIRST = "manifest.json"
     const val LENGTH = MARK.length + DIGEST
 
     fun isSealed(data: Bytes): Boolean = data.size >= LENGTH && isSeal(data, data.size - LENGTH)
@@ -43,7 +44,7 @@ internal object Seal {
         if (data.startsWith("PK\u0005\u0006", data.size - LENGTH - StrictZip.END)) {
             return ArtifactTampered("$name: the closing comment with its SHA-256 was changed; fetch the file anew")
         }
-        if ((0 until data.size).any { data.startsWith("PK\u0003\u0004", it) && data.startsWith("manifest.json", it + 30) }) {
+        if ((0 until data.size).any { data.startsWith("PK\u0003\u0004", it) && data.startsWith(FIRST, it + 30) }) {
             return ArtifactTruncated("$name ends early, after ${data.size} bytes, inside its ZIP; fetch it anew")
         }
         val kind = ModelCheck.kindOf(data)
@@ -52,15 +53,17 @@ internal object Seal {
         } catch (error: CutShort) {
             // Any text looks a little like protobuf; every ONNX file begins with its ir_version, tag 8.
             if (kind == ModelKind.TFLITE || data.u8(0) == 8) {
-                return ArtifactTruncated("$name ends early, after ${data.size} bytes, inside its model: ${error.message}")
+                return ArtifactTruncated(
+                    "$name ends early, after ${data.size} bytes, inside its model: ${error.message}",
+                )
             }
             return none(name)
         } catch (_: Malformed) {
             return none(name)
         }
         return NotAnArtifact(
-            "$name is a plain .${kind.key} model without a handlens manifest; write one with handlens export, or take it " +
-                "with Artifact.bring(model, manifest)",
+            "$name is a plain .${kind.key} model without a handlens manifest; write one with handlens export, or " +
+                "take it with Artifact.bring(model, manifest)",
         )
     }
 

@@ -56,8 +56,8 @@ public enum class Fit(internal val key: String) {
 /**
  * The model's one input, and how an upright RGB uint8 image becomes it.
  *
- * A pixel p (0..255) of channel c becomes the float `p * scale[c] + offset[c]`; for an integer [dtype] that float is then
- * quantized as `floor(float / quantScale + 0.5) + quantZeroPoint`, clipped to the dtype.
+ * A pixel p (0..255) of channel c becomes the float `p * scale[c] + offset[c]`; for an integer [dtype] that float is
+ * then quantized as `floor(float / quantScale + 0.5) + quantZeroPoint`, clipped to the dtype.
  *
  * @property name of the tensor in the model (of its signature, where it has one).
  * @property height of the input, in pixels; 1 for [Fit.VECTOR].
@@ -201,8 +201,8 @@ private fun requireQuantization(where: String, dtype: Dtype, scale: Double?, zer
     val valid = scale != null && scale > 0 && !scale.isInfinite() && zeroPoint != null && zeroPoint in dtype.range
     if (!valid) {
         throw ManifestInvalid(
-            "$where is ${dtype.key} with quant_scale $scale and quant_zero_point $zeroPoint; expected a scale above 0 " +
-                "and a zero point of ${dtype.range.first} to ${dtype.range.last}",
+            "$where is ${dtype.key} with quant_scale $scale and quant_zero_point $zeroPoint; expected a scale above " +
+                "0 and a zero point of ${dtype.range.first} to ${dtype.range.last}",
         )
     }
 }

@@ -6,8 +6,8 @@ import java.util.zip.DataFormatException
 import java.util.zip.Inflater
 
 /**
- * A ZIP that is read only if handlens wrote it: local entries one after another, the directory straight behind them, the end
- * record behind that; no gaps, no flags, no extra fields, no second way to see it.
+ * A ZIP that is read only if handlens wrote it: local entries one after another, the directory straight behind them,
+ * the end record behind that; no gaps, no flags, no extra fields, no second way to see it.
  */
 internal class StrictZip private constructor(val start: Int, val parts: Map<String, ByteArray>) {
     private class Entry(
@@ -44,7 +44,9 @@ internal class StrictZip private constructor(val start: Int, val parts: Map<Stri
             val size = data.u32(end + 12)
             val offset = data.u32(end + 16)
             if (count !in 1..MAX_ENTRIES || offset + size != end.toLong()) {
-                throw ArtifactTampered("the ZIP's directory of $count entries, $size bytes at $offset, does not fit the file")
+                throw ArtifactTampered(
+                    "the ZIP's directory of $count entries, $size bytes at $offset, does not fit the file",
+                )
             }
             val entries = directory(data, offset.toInt(), end, count)
             val parts = LinkedHashMap<String, ByteArray>()
@@ -58,7 +60,9 @@ internal class StrictZip private constructor(val start: Int, val parts: Map<Stri
                     throw ArtifactTampered("${entry.name} unpacks to ${entry.size} bytes; at most $most")
                 }
                 if (entry.offset != expected) {
-                    throw ArtifactTampered("${entry.name} stands at ${entry.offset}; expected $expected: the ZIP has a gap")
+                    throw ArtifactTampered(
+                        "${entry.name} stands at ${entry.offset}; expected $expected: the ZIP has a gap",
+                    )
                 }
                 val begin = entry.offset + LOCAL + entry.name.length
                 expected = begin + entry.packed
@@ -66,7 +70,9 @@ internal class StrictZip private constructor(val start: Int, val parts: Map<Stri
                 checkLocal(data, entry)
                 parts[entry.name] = content(data, entry, begin.toInt())
             }
-            if (expected != offset) throw ArtifactTampered("there are bytes between the ZIP's entries and its directory")
+            if (expected != offset) {
+                throw ArtifactTampered("there are bytes between the ZIP's entries and its directory")
+            }
             return StrictZip(entries[0].offset.toInt(), parts)
         }
 
@@ -85,7 +91,8 @@ internal class StrictZip private constructor(val start: Int, val parts: Map<Stri
                 val from = at + CENTRAL
                 if (from + length > end) throw ArtifactTampered("the ZIP's directory is cut short")
                 val name = data.ascii(from, from + length)
-                entries += Entry(name, method, data.u32(at + 16), data.u32(at + 20), data.u32(at + 24), data.u32(at + 42))
+                val crc = data.u32(at + 16)
+                entries += Entry(name, method, crc, data.u32(at + 20), data.u32(at + 24), data.u32(at + 42))
                 at = from + length
             }
             if (at != end) throw ArtifactTampered("there are bytes between the ZIP's directory and its end record")
@@ -94,10 +101,11 @@ internal class StrictZip private constructor(val start: Int, val parts: Map<Stri
 
         private fun checkLocal(data: Bytes, entry: Entry) {
             val at = entry.offset.toInt()
-            val agrees = data.startsWith("PK\u0003\u0004", at) && data.u16(at + 4) == VERSION && data.u16(at + 6) == 0 &&
-                data.u16(at + 8) == entry.method && data.u16(at + 10) == 0 && data.u16(at + 12) == DATE &&
-                data.u32(at + 14) == entry.crc && data.u32(at + 18) == entry.packed && data.u32(at + 22) == entry.size &&
-                data.u16(at + 26) == entry.name.length && data.u16(at + 28) == 0 && data.startsWith(entry.name, at + LOCAL)
+            val agrees = data.startsWith("PK\u0003\u0004", at) && data.u16(at + 4) == VERSION &&
+                data.u16(at + 6) == 0 && data.u16(at + 8) == entry.method && data.u16(at + 10) == 0 &&
+                data.u16(at + 12) == DATE && data.u32(at + 14) == entry.crc && data.u32(at + 18) == entry.packed &&
+                data.u32(at + 22) == entry.size && data.u16(at + 26) == entry.name.length &&
+                data.u16(at + 28) == 0 && data.startsWith(entry.name, at + LOCAL)
             if (!agrees) throw ArtifactTampered("${entry.name}: its header and the ZIP's directory disagree")
         }
 

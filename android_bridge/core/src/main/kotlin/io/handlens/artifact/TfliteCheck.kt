@@ -3,9 +3,9 @@ package io.handlens.artifact
 /**
  * A light look at a TFLite FlatBuffer: is it one, and does everything that it points at exist?
  *
- * FlatBuffers (little endian): a table begins with a signed offset back to its vtable; the vtable lists where each field
- * stands (0: absent); strings, vectors and tables are reached by unsigned forward offsets. Field numbers are those of
- * TensorFlow Lite's schema.fbs, version 3.
+ * FlatBuffers (little endian): a table begins with a signed offset back to its vtable; the vtable lists where each
+ * field stands (0: absent); strings, vectors and tables are reached by unsigned forward offsets. Field numbers are
+ * those of TensorFlow Lite's schema.fbs, version 3.
  */
 internal class TfliteCheck(private val data: Bytes) {
     private val size = data.size
@@ -13,7 +13,9 @@ internal class TfliteCheck(private val data: Bytes) {
     private class Items(val begin: Int, val length: Int)
 
     fun check() {
-        if (size < 16 || !data.startsWith(IDENTIFIER, 4)) throw Malformed("no TFLite model: bytes 4 to 8 are not $IDENTIFIER")
+        if (size < 16 || !data.startsWith(IDENTIFIER, 4)) {
+            throw Malformed("no TFLite model: bytes 4 to 8 are not $IDENTIFIER")
+        }
         val root = u32(0)
         table(root)
         val version = scalar32(root, 0)

@@ -38,8 +38,9 @@ internal object SelfCheck {
             val digest = MessageDigest.getInstance("SHA-256").digest(tensor(golden, spec))
             if (hex(digest) != golden.inputSha256) {
                 throw GoldenInvalid(
-                    "golden ${golden.generator} ${golden.seed}: pre-processing gives another tensor here than where the " +
-                        "artifact was written; export it again with this handlens, or update the library of the app",
+                    "golden ${golden.generator} ${golden.seed}: pre-processing gives another tensor here than where " +
+                        "the artifact was written; export it again with this handlens, or update the library of the " +
+                            "app",
                 )
             }
             run(pattern(golden, spec).pixels)
@@ -63,9 +64,10 @@ internal object SelfCheck {
     fun refuse(artifact: Artifact, engine: Engine, verdict: GoldenVerdict): EngineWrong {
         val worst = checkNotNull(verdict.worst)
         return EngineWrong(
-            "engine ${engine.name} ${engine.version} answers ${artifact.name} wrongly: ${verdict.rows.count { !it.passed }} of " +
-                "${verdict.rows.size} golden outputs; worst is ${worst.output} for ${worst.generator} ${worst.seed}, off by " +
-                "${worst.maxAbsError} where ${worst.allowed} is allowed; use another engine or another version of it",
+            "engine ${engine.name} ${engine.version} answers ${artifact.name} wrongly: " +
+                "${verdict.rows.count { !it.passed }} of ${verdict.rows.size} golden outputs; worst is " +
+                "${worst.output} for ${worst.generator} ${worst.seed}, off by ${worst.maxAbsError} where " +
+                    "${worst.allowed} is allowed; use another engine or another version of it",
         )
     }
 

@@ -26,9 +26,9 @@ import java.nio.ByteOrder
 /**
  * An artifact's model on an engine, held against the manifest and the goldens: images or numbers in, floats out.
  *
- * Everything is allocated when it is opened, or with the first image of a size. Calls from several threads are serialised,
- * but the outputs are those of the last run: threads that share a session hold its lock (`synchronized(session)`) until
- * they have read them, or have a session each.
+ * Everything is allocated when it is opened, or with the first image of a size. Calls from several threads are
+ * serialised, but the outputs are those of the last run: threads that share a session hold its lock
+ * (`synchronized(session)`) until they have read them, or have a session each.
  *
  * @property manifest of the artifact.
  */

@@ -20,8 +20,8 @@ internal class Expected(
 /**
  * Holds a model's tensors against the manifest's: the same names, dtypes, shapes and quantization, none more.
  *
- * @return for each of [specs] the model's tensor, with the manifest's quantization where the engine reports none (ONNX keeps
- *     it in no place that an engine reports).
+ * @return for each of [specs] the model's tensor, with the manifest's quantization where the engine reports none (ONNX
+ *     keeps it in no place that an engine reports).
  * @throws ManifestInvalid they differ.
  */
 internal fun matchTensors(what: String, found: List<TensorInfo>, specs: List<Expected>): List<TensorInfo> {
@@ -39,8 +39,8 @@ internal fun matchTensors(what: String, found: List<TensorInfo>, specs: List<Exp
         }
         if (info.quantScale != null && !sameQuantization(info.quantScale, info.quantZeroPoint, spec)) {
             throw ManifestInvalid(
-                "the manifest says $what ${spec.name} has scale ${spec.scale} and zero point ${spec.zeroPoint}; in the " +
-                    "model it is ${info.quantScale} and ${info.quantZeroPoint}",
+                "the manifest says $what ${spec.name} has scale ${spec.scale} and zero point ${spec.zeroPoint}; in " +
+                    "the model it is ${info.quantScale} and ${info.quantZeroPoint}",
             )
         }
         val own = info.quantScale != null

@@ -6,7 +6,8 @@ package io.handlens.engine
  * @property generator of the golden's input.
  * @property seed of the golden's input.
  * @property output its name.
- * @property maxAbsError the largest absolute error, in float (dequantized) units; infinite where an answer is not finite.
+ * @property maxAbsError the largest absolute error, in float (dequantized) units; infinite where an answer is not
+ *     finite.
  * @property allowed the most that the manifest's tolerance allows.
  */
 public data class GoldenRow(

@@ -6,8 +6,8 @@ import io.handlens.ImageShapeError
  * Turns, scales and shifts (parts of) images, in exact integers, to the same bytes as Python's `handlens.image.align`.
  *
  * Where the image is at least twice as fine as the result, it is averaged over blocks first; then each pixel is the
- * bilinear mean of four. What lies outside of the image is 0 (black). Work space is kept, so that nothing is allocated once
- * it is large enough. Not thread-safe.
+ * bilinear mean of four. What lies outside of the image is 0 (black). Work space is kept, so that nothing is allocated
+ * once it is large enough. Not thread-safe.
  */
 public class Aligner {
     private val fitted = DoubleArray(4)
@@ -26,8 +26,8 @@ public class Aligner {
      * Brings points of an image onto those of a template.
      *
      * @param image uint8, of 1 or 3 channels.
-     * @param points x and y in turn, pixels of the image; of a face image-left eye, image-right eye, nose tip, image-left
-     *     and image-right mouth corner.
+     * @param points x and y in turn, pixels of the image; of a face image-left eye, image-right eye, nose tip,
+     *     image-left and image-right mouth corner.
      * @param template as many numbers, in pixels of [into].
      * @param into uint8 of as many channels; all of it is written.
      * @throws ImageShapeError the channels differ, or the points are not as many, not finite or (nearly) coincide.
@@ -45,7 +45,8 @@ public class Aligner {
     private fun warp(image: RgbImage, a: Double, b: Double, tx: Double, ty: Double, into: RgbImage) {
         if (image.channels != into.channels || image.pixels === into.pixels) {
             throw ImageShapeError(
-                "cannot align ${image.channels} channels into ${into.channels}; expected another image of as many channels",
+                "cannot align ${image.channels} channels into ${into.channels}; expected another image of as many " +
+                    "channels",
             )
         }
         fix(a, b, tx, ty)

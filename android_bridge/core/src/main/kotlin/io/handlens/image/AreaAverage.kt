@@ -1,8 +1,8 @@
 package io.handlens.image
 
 /**
- * The exact average of an image over the area that each new pixel covers, in integers: (2 S + n) / (2 n), where S is the sum
- * of source values weighted by the covered part, and n the sum of weights. Halves round up.
+ * The exact average of an image over the area that each new pixel covers, in integers: (2 S + n) / (2 n), where S is
+ * the sum of source values weighted by the covered part, and n the sum of weights. Halves round up.
  */
 internal class AreaAverage {
     private val rows = AreaAxis()
@@ -116,8 +116,8 @@ internal class AreaAverage {
 }
 
 /**
- * How an axis of n pixels divides into m: new pixel i begins [part]`[i]` of [share] into pixel [first]`[i]`, and ends where
- * the next begins. All of it is in units of 1 / [share] of a pixel, of which a new pixel covers [unit].
+ * How an axis of n pixels divides into m: new pixel i begins [part]`[i]` of [share] into pixel [first]`[i]`, and ends
+ * where the next begins. All of it is in units of 1 / [share] of a pixel, of which a new pixel covers [unit].
  */
 internal class AreaAxis {
     private var size = 0

@@ -3,8 +3,8 @@ package io.handlens.image
 /**
  * From pixels of an image to pixels of the input: `x' = x * scaleX + left`, `y' = y * scaleY + top`.
  *
- * The two scales of a letterbox differ by the rounding of its inner size to whole pixels. (0, 0) is the outer corner of the
- * first pixel, here and there.
+ * The two scales of a letterbox differ by the rounding of its inner size to whole pixels. (0, 0) is the outer corner of
+ * the first pixel, here and there.
  *
  * @property scaleX pixels of the input for one of the image, along x.
  * @property scaleY the same along y.

@@ -1,6 +1,8 @@
 package io.handlens.image
 
-/** Bilinear interpolation in integers, as OpenCV's INTER_LINEAR_EXACT for bytes; docs/artifact-format.md has the recipe. */
+/**
+ * Bilinear interpolation in integers, as OpenCV's INTER_LINEAR_EXACT for bytes; docs/artifact-format.md has the recipe.
+ */
 internal class Linear {
     private val rows = LinearAxis()
     private val columns = LinearAxis()

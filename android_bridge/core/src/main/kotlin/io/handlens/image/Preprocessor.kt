@@ -7,8 +7,8 @@ import io.handlens.artifact.InputSpec
 import java.nio.ByteBuffer
 
 /**
- * From an image to the model's input, as Python's `handlens.image` does it, to the bit: fitted to the input's size, brought
- * to its colour, then scaled (and quantized) through a table of 256 values a channel.
+ * From an image to the model's input, as Python's `handlens.image` does it, to the bit: fitted to the input's size,
+ * brought to its colour, then scaled (and quantized) through a table of 256 values a channel.
  *
  * Tables and work space are kept, so that nothing is allocated after the first image of a size. Not thread-safe.
  *
@@ -41,7 +41,8 @@ public class Preprocessor(public val spec: InputSpec) {
     init {
         if (spec.fit == Fit.VECTOR) {
             throw ImageShapeError(
-                "the input ${spec.name} has geometry vector: ${spec.width} numbers, no image; use the model's task class",
+                "the input ${spec.name} has geometry vector: ${spec.width} numbers, no image; use the model's task " +
+                    "class",
             )
         }
     }
@@ -51,7 +52,8 @@ public class Preprocessor(public val spec: InputSpec) {
      *
      * @param image upright RGB; for a grey model also grey.
      * @param points x and y of five points (ten numbers, pixels of the image) for [Fit.ALIGN], else null.
-     * @return where the image's pixels went; [Geometry.IDENTITY] for an aligned face, from which nothing is mapped back.
+     * @return where the image's pixels went; [Geometry.IDENTITY] for an aligned face, from which nothing is mapped
+     *     back.
      * @throws ImageShapeError the image has the wrong channels; points are missing, bad, or given for another geometry.
      */
     @JvmOverloads
@@ -102,7 +104,8 @@ public class Preprocessor(public val spec: InputSpec) {
     public fun into(image: RgbImage, target: ByteBuffer, points: DoubleArray? = null): Geometry {
         if (target.limit() < spec.elements * spec.dtype.bytes) {
             throw ImageShapeError(
-                "the target has ${target.limit()} bytes; the input ${spec.name} has ${spec.elements * spec.dtype.bytes}",
+                "the target has ${target.limit()} bytes; the input ${spec.name} has " +
+                    "${spec.elements * spec.dtype.bytes}",
             )
         }
         return prepare(image, points).also { writer.write(prepared.pixels, target) }
@@ -141,14 +144,16 @@ public class Preprocessor(public val spec: InputSpec) {
         java.util.Arrays.fill(pixels, 0, first, FILL)
         java.util.Arrays.fill(pixels, end, pixels.size, FILL)
         if (inner.width == image.width) return
-        for (row in first until end step stride) {
+        for (y in 0 until inner.height) {
+            val row = first + y * stride
             java.util.Arrays.fill(pixels, row, row + inner.left * image.channels, FILL)
             java.util.Arrays.fill(pixels, row + (inner.left + inner.width) * image.channels, row + stride, FILL)
         }
     }
 
     private fun reverse(pixels: ByteArray) {
-        for (at in pixels.indices step 3) {
+        for (pixel in 0 until pixels.size / 3) {
+            val at = 3 * pixel
             val first = pixels[at]
             pixels[at] = pixels[at + 2]
             pixels[at + 2] = first

@@ -6,8 +6,8 @@ import io.handlens.ImageShapeError
  * Resizes images, to the same bytes as Python's `handlens.image.resize`.
  *
  * An axis that shrinks to half or less is averaged over the area that each new pixel covers, exactly; any other is
- * interpolated as OpenCV's INTER_LINEAR_EXACT does. Tables and work space are kept from one call to the next, so that nothing
- * is allocated while sizes stay the same. Not thread-safe.
+ * interpolated as OpenCV's INTER_LINEAR_EXACT does. Tables and work space are kept from one call to the next, so that
+ * nothing is allocated while sizes stay the same. Not thread-safe.
  */
 public class Resizer {
     private val area = AreaAverage()
@@ -63,7 +63,8 @@ public class Resizer {
         }
         if (innerRows == height && innerColumns == width) {
             for (y in 0 until height) {
-                System.arraycopy(source, start + y * stride, into.pixels, targetStart + y * targetStride, width * channels)
+                val row = targetStart + y * targetStride
+                System.arraycopy(source, start + y * stride, into.pixels, row, width * channels)
             }
             return
         }

@@ -28,12 +28,13 @@ public data class Similarity(
 
     public companion object {
         /**
-         * The similarity that brings points nearest (in squared distance, in the target) to others: Umeyama 1991, without
-         * reflection.
+         * The similarity that brings points nearest (in squared distance, in the target) to others: Umeyama 1991,
+         * without reflection.
          *
          * @param source x and y in turn.
          * @param target as many numbers, x and y in turn.
-         * @throws ImageShapeError not as many, numbers that are not finite or beyond a million, or points that coincide.
+         * @throws ImageShapeError not as many, numbers that are not finite or beyond a million, or points that
+         *     coincide.
          */
         @JvmStatic
         public fun fit(source: DoubleArray, target: DoubleArray): Similarity {
@@ -48,7 +49,9 @@ private const val LIMIT = 1e6 // pixels: no image that is read is wider, and all
 private const val FINEST = 1.0 / 8_192 // pixels of the target for one of the source
 private const val COARSEST = 1_000.0
 
-/** As [Similarity.fit], into a, b, tx, ty; each operation in the order of docs/artifact-format.md, so that bits agree. */
+/**
+ * As [Similarity.fit], into a, b, tx, ty; each operation in the order of docs/artifact-format.md, so that bits agree.
+ */
 internal fun fitSimilarity(source: DoubleArray, target: DoubleArray, into: DoubleArray) {
     val count = target.size / 2
     var usable = source.size == target.size && count > 0
@@ -87,8 +90,9 @@ internal fun fitSimilarity(source: DoubleArray, target: DoubleArray, into: Doubl
 
 private fun mean(values: DoubleArray, start: Int): Double {
     var total = 0.0
-    for (i in start until values.size step 2) total += values[i]
-    return total / (values.size / 2)
+    val count = values.size / 2
+    for (i in 0 until count) total += values[start + 2 * i]
+    return total / count
 }
 
 private fun show(values: DoubleArray): String = values.joinToString(prefix = "[", postfix = "]").take(120)

@@ -6,8 +6,8 @@ import io.handlens.artifact.Layout
 import java.nio.ByteBuffer
 
 /**
- * Pixels to the values of a tensor, through tables of 256 values a channel, computed in doubles: p * scale + offset, for an
- * integer dtype floor(that / quantScale + 0.5) + quantZeroPoint, clipped.
+ * Pixels to the values of a tensor, through tables of 256 values a channel, computed in doubles: p * scale + offset,
+ * for an integer dtype floor(that / quantScale + 0.5) + quantZeroPoint, clipped.
  */
 internal class TensorWriter(private val spec: InputSpec) {
     private val channels = spec.channels

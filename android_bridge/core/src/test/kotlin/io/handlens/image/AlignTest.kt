@@ -29,8 +29,8 @@ class AlignTest {
         val aligner = Aligner()
         val rows = rows("align.json")
         for (row in rows) {
-            val image =
-                Patterns.generate(row.at("generator").text, row.at("seed").long, row.at("height").int, row.at("width").int, 3)
+            val name = row.at("generator").text
+            val image = Patterns.generate(name, row.at("seed").long, row.at("height").int, row.at("width").int, 3)
             val points = row.at("points").list.flatMap { it.doubles.asList() }.toDoubleArray()
             val found = blank(row.at("size").int, row.at("size").int, 3)
             aligner.align(image, points, row.at("template").doubles, found)
@@ -57,7 +57,8 @@ class AlignTest {
 
     @Test
     fun `a similarity and its inverse lead back`() {
-        val there = Similarity.fit(doubleArrayOf(1.0, 2.0, 30.0, 4.0, 5.0, 60.0), doubleArrayOf(0.0, 9.0, 8.0, 1.0, 20.0, 30.0))
+        val points = doubleArrayOf(1.0, 2.0, 30.0, 4.0, 5.0, 60.0)
+        val there = Similarity.fit(points, doubleArrayOf(0.0, 9.0, 8.0, 1.0, 20.0, 30.0))
         val back = there.inverse()
         val x = there.forwardX(3.0, 4.0)
         val y = there.forwardY(3.0, 4.0)

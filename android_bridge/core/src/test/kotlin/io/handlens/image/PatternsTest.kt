@@ -19,8 +19,8 @@ class PatternsTest {
         val rows = rows("patterns.json")
         for (row in rows) {
             val name = row.at("generator").text
-            val image =
-                Patterns.generate(name, row.at("seed").long, row.at("height").int, row.at("width").int, row.at("channels").int)
+            val (height, width, channels) = listOf("height", "width", "channels").map { row.at(it).int }
+            val image = Patterns.generate(name, row.at("seed").long, height, width, channels)
             assertEquals(row.at("sha256").text, hex(MessageDigest.getInstance("SHA-256").digest(image.pixels)), "$row")
         }
         VectorLog.record("patterns", rows.size, 0.0)
