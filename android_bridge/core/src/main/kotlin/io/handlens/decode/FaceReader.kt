@@ -75,10 +75,10 @@ internal class FaceReader(manifest: Manifest, options: DetectorOptions) {
         into.boxes[at + 3] = y2
         into.scores[index] = found.scores[best].toDouble()
         if (into.hasPoints) {
-            for (value in 0 until Candidates.POINTS step 2) {
-                val to = FaceBuffer.POINTS * index + value
-                into.points[to] = geometry.inverseX(pairs[value].toDouble())
-                into.points[to + 1] = geometry.inverseY(pairs[value + 1].toDouble())
+            for (value in 0 until Candidates.POINTS) {
+                val place = pairs[value].toDouble()
+                into.points[FaceBuffer.POINTS * index + value] =
+                    if (value % 2 == 0) geometry.inverseX(place) else geometry.inverseY(place)
             }
         }
         found.gender?.let { into.genderLogits[index] = it[best].toDouble() }

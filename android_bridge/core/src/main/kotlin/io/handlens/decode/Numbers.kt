@@ -63,9 +63,12 @@ internal fun pairwiseSum(values: DoubleArray, from: Int, count: Int): Double {
 private fun pairColumns(values: FloatArray, from: Int, count: Int, column: Int): Float {
     var first = values[from + column]
     var second = values[from + column + 1]
-    for (index in from + COLUMNS until from + count step COLUMNS) {
-        first += values[index + column]
-        second += values[index + column + 1]
+    // A loop with a step would make an object for its range.
+    var index = from + column + COLUMNS
+    while (index < from + count) {
+        first += values[index]
+        second += values[index + 1]
+        index += COLUMNS
     }
     return first + second
 }
@@ -73,9 +76,12 @@ private fun pairColumns(values: FloatArray, from: Int, count: Int, column: Int):
 private fun pairColumns(values: DoubleArray, from: Int, count: Int, column: Int): Double {
     var first = values[from + column]
     var second = values[from + column + 1]
-    for (index in from + COLUMNS until from + count step COLUMNS) {
-        first += values[index + column]
-        second += values[index + column + 1]
+    // A loop with a step would make an object for its range.
+    var index = from + column + COLUMNS
+    while (index < from + count) {
+        first += values[index]
+        second += values[index + 1]
+        index += COLUMNS
     }
     return first + second
 }

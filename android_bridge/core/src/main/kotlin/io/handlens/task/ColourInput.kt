@@ -52,7 +52,8 @@ internal class ColourInput(private val session: Session, private val does: Strin
     }
 
     private fun grey(pixels: ByteArray): Boolean {
-        for (at in pixels.indices step RGB) {
+        for (pixel in 0 until pixels.size / RGB) {
+            val at = RGB * pixel
             if (pixels[at + 1] != pixels[at] || pixels[at + 2] != pixels[at]) return false
         }
         return true
