@@ -40,7 +40,7 @@ android-test: $(READY)  ## build and test the Kotlin library (gets a JDK and Mav
 	@scripts/ensure-jdk
 	@rm -rf android_bridge/target/vectors
 	cd android_bridge && \
-	    HANDLENS_LITERT=$$($(CURDIR)/$(BIN)/python -c 'import ai_edge_litert; print(*ai_edge_litert.__path__)') \
+	    HANDLENS_LITERT=$$($(abspath $(BIN))/python -c 'import ai_edge_litert; print(*ai_edge_litert.__path__)') \
 	    mvn -B -ntp verify
 	@$(BIN)/python scripts/vector_table.py android_bridge/target/vectors
 
