@@ -22,6 +22,8 @@ STAGES = {
     "matching": "score",
     "gates": "score",
     "attempts": "seconds",
+    "sealed": "bytes",
+    "gallery": "bytes",
     "models-litert": "of what the tolerance allows",
     "models-onnx": "of what the tolerance allows",
 }

@@ -25,7 +25,8 @@ public fun main(arguments: Array<String>) {
 
     FaceDetector.load(artifact("face-detector.tflite"), LiteRtJnaEngine).use { detector ->
         for (face in runBlocking { detector.detectAsync(images[0]) }) {
-            println("face ${face.score} ${face.box.x1} ${face.box.y1} ${face.box.x2} ${face.box.y2}")
+            val places = face.points.orEmpty().flatMap { listOf(it.x, it.y) }
+            println("face ${face.score} ${(face.box.run { listOf(x1, y1, x2, y2) } + places).joinToString(" ")}")
         }
     }
     Segmenter.load(artifact("person-mask-nano.tflite"), LiteRtJnaEngine).use { segmenter ->
