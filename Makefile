@@ -11,7 +11,7 @@ ARGS   ?=
 PYTHON ?= $(shell scripts/find-python)
 UV     := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install test android-test lint format demo lock wheel clean
+.PHONY: help install test android android-test lint format demo lock wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ endif
 test: $(READY)  ## run every test (ARGS="-k name" narrows it)
 	@scripts/ensure-chromium
 	$(BIN)/python -m pytest $(ARGS)
+
+android: $(READY)  ## build the Kotlin library's classes for `handlens android build`
+	@scripts/ensure-jdk
+	cd android_bridge && mvn -q -B -ntp -pl bundle -am -DskipTests clean package
 
 android-test: $(READY)  ## build and test the Kotlin library (gets a JDK and Maven where it can)
 	@scripts/ensure-jdk
@@ -66,4 +70,4 @@ wheel: $(READY)  ## build both wheels into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist . ./zoo
 
 clean:  ## remove what the targets made (not runs, not data)
-	rm -rf $(VENV) $(DEMO) build dist android_bridge/target android_bridge/*/target .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) build dist android_bridge/target android_bridge/*/target android_bridge/handlens_android/jars .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,7 +22,7 @@ STAGES = {
     "labels": "values",
     "mask": "levels of 255",
     "matching": "of a score",
-    "gallery": "of a score",
+    "gallery": "bytes",
     "gates": "of a gate's own units",
     "attempts": "seconds",
     "sealed": "bytes",

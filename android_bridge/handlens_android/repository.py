@@ -1,4 +1,4 @@
-"""An Android archive as a Maven repository in a folder: an app names one dependency, and gets the libraries it needs."""
+"""An Android archive as a Maven repository in a folder: an app names one dependency, and gets what it needs with it."""
 
 import hashlib
 import re

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from handlens_android import build_aar, is_open
 
 from handlens import errors
 from handlens.artifact import Artifact
+from handlens_android import build_aar, is_open
 
 Make = Callable[..., Artifact]
 ANDROID = "{http://schemas.android.com/apk/res/android}"
