@@ -1,4 +1,4 @@
-"""Does the Kotlin library decide as Python does? Real photographs through four tasks, on both engines, in both languages.
+"""Does the Kotlin library decide as Python does? Real photographs, four tasks, both engines, both languages.
 
     make android-test
     for name in face-detector face-verifier reid-small person-mask; do
@@ -9,7 +9,7 @@
 
 Each language reads the same pixels (Python decodes the photograph), and does all the rest itself. Decisions are: which
 faces there are, with their gender; whether two faces are one person, at every threshold of the artifact; which gallery
-image is nearest to a probe; which pixels are a person. The data sets are those of calib_data's loaders, their test parts.
+image is nearest to a probe; which pixels are a person, and what they wear. The photographs are of test parts.
 """
 
 import base64

@@ -2,10 +2,11 @@
 
     python benchmarks/onnx_twin.py zoo/handlens_zoo/artifacts/reid-small.tflite reid-small.onnx
 
-The int8 graph becomes QDQ (tf2onnx reads the FlatBuffer). The two engines round inside a layer in their own ways, so the
-twin's answers are near the original's, not equal: it gets goldens of its own, and no figures. It keeps the thresholds,
-which were measured for the original. It is for comparing languages on one engine (`kotlin_parity.py`), not for shipping:
-`handlens export --format onnx` does that. `tests/golden/artifacts/tiny_int8.onnx` is one. Needs the extra `export`.
+The int8 graph becomes QDQ (tf2onnx reads the FlatBuffer). The two engines round inside a layer in their own ways, so
+the twin's answers are near the original's, not equal: it gets goldens of its own, and no figures. It keeps the
+thresholds, which were measured for the original. It is for comparing languages on one engine (`kotlin_parity.py`), not
+for shipping: `handlens export --format onnx` does that. `tests/golden/artifacts/tiny_int8.onnx` is one. Needs the extra
+`export`.
 """
 
 import contextlib
