@@ -98,7 +98,9 @@ def aligned() -> Iterator[list[Any]]:
         points = []
         for u, v in zip(template[::2], template[1::2], strict=True):
             u, v = u - side / 2, v - side / 2
-            points += [x0 + a * u - b * v + draws.between(-9, 9) / 8, y0 + b * u + a * v + draws.between(-9, 9) / 8]
+            # In whole 1/64, so that another machine's cosine changes nothing.
+            points += [round(64 * (x0 + a * u - b * v)) / 64 + draws.between(-9, 9) / 8]
+            points += [round(64 * (y0 + b * u + a * v)) / 64 + draws.between(-9, 9) / 8]
         similarity = fit_similarity(np.reshape(points, (5, 2)), template)
         block, matrix = fixed(similarity)
         found = warp(random_image(seed, h, w, channels), similarity, side, side)
