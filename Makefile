@@ -11,10 +11,10 @@ ARGS   ?=
 PYTHON ?= $(shell scripts/find-python)
 UV     := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install test lint format demo lock wheel clean
+.PHONY: help install test android android-test lint format demo lock wheel clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY)  ## make .venv from the lock (done by the other targets when needed)
 
@@ -35,6 +35,18 @@ endif
 test: $(READY)  ## run every test (ARGS="-k name" narrows it)
 	@scripts/ensure-chromium
 	$(BIN)/python -m pytest $(ARGS)
+
+android: $(READY)  ## build the Kotlin library's classes for `handlens android build`
+	@scripts/ensure-jdk
+	cd android_bridge && mvn -q -B -ntp -pl bundle -am -DskipTests clean package
+
+android-test: $(READY)  ## build and test the Kotlin library (gets a JDK and Maven where it can)
+	@scripts/ensure-jdk
+	@rm -rf android_bridge/target/vectors
+	cd android_bridge && \
+	    HANDLENS_LITERT=$$($(abspath $(BIN))/python -c 'import ai_edge_litert; print(*ai_edge_litert.__path__)') \
+	    mvn -B -ntp verify
+	@$(BIN)/python scripts/vector_table.py android_bridge/target/vectors
 
 lint: $(READY)  ## ruff and mypy, changing nothing
 	$(BIN)/ruff check .
@@ -58,4 +70,4 @@ wheel: $(READY)  ## build both wheels into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist . ./zoo
 
 clean:  ## remove what the targets made (not runs, not data)
-	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) build dist android_bridge/target android_bridge/*/target android_bridge/handlens_android/jars .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,7 +17,7 @@ import java.nio.ByteBuffer
  * `.tflite` artifacts.
  *
  * The runtime is the application's choice: `org.tensorflow:tensorflow-lite`, LiteRT's `com.google.ai.edge.litert:litert`
- * 1.x, or Google Play services. Names come from the model's signature, which the Java API does not tell. A run
+ * (1.x and 2.x), or Google Play services. Names come from the model's signature, which the Java API does not tell. A run
  * copies nothing that it need not; the API's own Java layer makes a few small objects for each call.
  */
 public class InterpreterEngine private constructor(

@@ -2,6 +2,7 @@ package io.handlens.engine.jna
 
 import io.handlens.EngineError
 import io.handlens.EngineUnavailable
+import io.handlens.OptionError
 import io.handlens.artifact.Artifact
 import io.handlens.artifact.ModelKind
 import io.handlens.engine.Engine
@@ -66,17 +67,18 @@ public class LiteRtJnaEngine private constructor(
         /**
          * Opens [artifact]'s model.
          *
-         * @throws EngineUnavailable the library is missing, the artifact is no `.tflite`, or LiteRT cannot read it.
+         * @throws OptionError the artifact is no `.tflite`, or [threads] is less than 1.
+         * @throws EngineUnavailable the library is missing, or LiteRT cannot read the model.
          */
         override fun open(artifact: Artifact, threads: Int): Engine {
             if (artifact.kind != ModelKind.TFLITE) {
-                throw EngineUnavailable("litert does not read .onnx models; valid: .tflite, or take OrtEngine")
+                throw OptionError("engine litert does not read .onnx models; valid: .tflite, or take OrtEngine")
             }
             return open(artifact.model, threads)
         }
 
         internal fun open(bytes: ByteBuffer, threads: Int): LiteRtJnaEngine {
-            if (threads < 1) throw EngineUnavailable("threads is $threads; expected 1 or more")
+            if (threads < 1) throw OptionError("threads is $threads; expected 1 or more")
             LiteRtLibrary.load()
             val version = LiteRtLibrary.version
             val model = NativeModel.open(bytes, threads, "litert $version cannot read this model")

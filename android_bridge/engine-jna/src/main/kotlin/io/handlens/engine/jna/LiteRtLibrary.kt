@@ -18,7 +18,9 @@ internal object LiteRtLibrary {
         "set the system property $PROPERTY or the environment variable $VARIABLE to the libLiteRt of the Python " +
             "package ai-edge-litert: python -c \"import ai_edge_litert; print(*ai_edge_litert.__path__)\" prints its folder"
 
-    private val found: File by lazy(::find)
+    private val found: File by lazy {
+        locate(System.getProperty(PROPERTY)?.takeIf { it.isNotBlank() } ?: System.getenv(VARIABLE))
+    }
 
     /** Of the wheel that the library lies in; "unknown" elsewhere. */
     val version: String by lazy { versionBeside(found) }
@@ -32,10 +34,13 @@ internal object LiteRtLibrary {
      */
     fun load(): Unit = bound
 
-    private fun find(): File {
-        val place = System.getProperty(PROPERTY)?.takeIf { it.isNotBlank() }
-            ?: System.getenv(VARIABLE)?.takeIf { it.isNotBlank() }
-            ?: throw EngineUnavailable("litert has no library to load; $NEXT_STEP")
+    /**
+     * The library's file at [place].
+     *
+     * @throws EngineUnavailable there is none, or no place was set.
+     */
+    fun locate(place: String?): File {
+        if (place.isNullOrBlank()) throw EngineUnavailable("litert has no library to load; $NEXT_STEP")
         val file = File(place)
         return (FILES.map(file::resolve) + file).firstOrNull { it.isFile }
             ?: throw EngineUnavailable("litert's library is not at $place; $NEXT_STEP")

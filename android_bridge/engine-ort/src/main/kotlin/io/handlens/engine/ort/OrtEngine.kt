@@ -80,7 +80,8 @@ public class OrtEngine private constructor(
                 OrtSession.SessionOptions().use { options ->
                     options.setIntraOpNumThreads(threads)
                     options.setInterOpNumThreads(1)
-                    options.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR)
+                    // Its warnings are about graph clean-ups; its errors come back as exceptions.
+                    options.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL)
                     environment.createSession(model, options)
                 }
             } catch (error: OrtException) {
@@ -111,7 +112,7 @@ public class OrtEngine private constructor(
         }
 
         private fun environment(): OrtEnvironment = try {
-            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR)
+            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL)
         } catch (error: LinkageError) {
             throw EngineUnavailable(
                 "onnxruntime is not on the class path; add com.microsoft.onnxruntime:onnxruntime-android " +

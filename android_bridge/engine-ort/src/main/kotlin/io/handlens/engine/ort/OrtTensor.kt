@@ -48,13 +48,19 @@ internal class OrtTensor private constructor(
                 "tensor ${node.name} holds ${found.type}; valid: ${DTYPES.keys.joinToString()}",
             )
             val shape = found.shape
-            if (shape.any { it < 1 }) {
-                throw EngineUnavailable("tensor ${node.name} has shape ${shape.asList()}; export with a batch of 1")
+            if (shape.any { it !in 1..MAX_ELEMENTS } || shape.fold(1.0) { product, side -> product * side } > MAX_ELEMENTS) {
+                throw EngineUnavailable(
+                    "tensor ${node.name} has shape ${shape.asList()}; expected fixed sizes, a batch of 1, and at most " +
+                        "$MAX_ELEMENTS values",
+                )
             }
             val info = TensorInfo(node.name, IntArray(shape.size) { shape[it].toInt() }, dtype)
             val memory = ByteBuffer.allocateDirect(info.byteCount).order(ByteOrder.nativeOrder())
             return OrtTensor(info, OnnxTensor.createTensor(environment, memory, shape, found.type), memory)
         }
+
+        // As in a manifest.
+        private const val MAX_ELEMENTS = 1L shl 28
 
         private val DTYPES = mapOf(
             OnnxJavaType.FLOAT to Dtype.FLOAT32,
