@@ -7,11 +7,14 @@ so many bytes, `put` writes bytes (hex) at places, `tail` replaces all from a pl
 
 import base64
 import json
+import re
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from handlens import _zip, artifact
+from handlens import _model, _zip, artifact
+from handlens._malformed import Malformed
 from handlens._patterns import Draws
 from handlens.errors import HandlensError
 
@@ -140,14 +143,64 @@ def _tricks() -> list[dict]:
     add(name, {"extras/aa": b"1", "extras/bb": b"2"}, lambda packed: packed.replace(b"extras/bb", b"extras/aa"))
     add(name, {}, lambda packed: b"\0" + packed)
     add(name, {}, lambda packed: packed[:-22] + b"\0" + packed[-22:])
+    add(name, {}, _before_directory)
+    add(name, {}, _behind_deflate)
     add(FILES[2], {})
     add(FILES[2], {"extras/other": b"longer"})  # the protobuf field's length no longer fits
     return rows
 
 
+def _before_directory(packed: bytes) -> bytes:
+    """A byte between the last entry and the directory, whose place is corrected."""
+    size, offset = struct.unpack_from("<2I", packed, len(packed) - 10)
+    at = len(packed) - 22 - size
+    return packed[:at] + b"\0" + packed[at:-10] + struct.pack("<2I", size, offset + 1) + packed[-2:]
+
+
+def _behind_deflate(packed: bytes) -> bytes:
+    """A byte behind the first entry's deflate stream, which its packed size counts."""
+    (length,) = struct.unpack_from("<I", packed, 18)
+    size, offset = struct.unpack_from("<2I", packed, len(packed) - 10)
+    first = 30 + len("manifest.json")
+    at = len(packed) - 22 - size
+    directory = bytearray(packed[at:-22])
+    place = 0
+    while place < len(directory):
+        (moved,) = struct.unpack_from("<I", directory, place + 42)
+        struct.pack_into("<I", directory, place + 42, moved + (place > 0))
+        place += 46 + struct.unpack_from("<H", directory, place + 28)[0]
+    struct.pack_into("<I", directory, 20, length + 1)
+    head = packed[:18] + struct.pack("<I", length + 1) + packed[22 : first + length] + b"\0"
+    end = packed[-22:-10] + struct.pack("<2I", size, offset + 1) + packed[-2:]
+    return head + packed[first + length : at] + bytes(directory) + end
+
+
+def _models() -> list[dict]:
+    """Changed models: indices one too large, offsets beyond the end. What passes is no longer the manifest's model."""
+    rows = []
+    for name in FILES:
+        made = artifact.Artifact.open(HERE / "artifacts" / name)
+        draws, seen = Draws(8), set()
+        changes = [(at, word) for at in range(8, len(made.model) - 4, 4) for word in range(1, 16)]
+        changes += [(8 + draws.below(len(made.model) - 12), draws.below(2**31)) for _ in range(3000)]
+        for at, word in changes:
+            text = struct.pack("<I", word).hex()
+            model = made.model[:at] + bytes.fromhex(text) + made.model[at + 4 :]
+            why = "passes"
+            try:
+                _model.check(model, made.kind)
+            except Malformed as error:
+                index = re.search("([1-9][0-9]*) of ([0-9]+)$", str(error))
+                why = re.sub("[0-9]+", "N", str(error)) + ("!" if index and index[1] == index[2] else "")
+            if why not in seen:
+                seen.add(why)
+                rows.append({"file": name, "put": [[at, text]], "seal": True})
+    return rows
+
+
 def rows() -> list[dict]:
     """The edits without their outcome."""
-    return _flips() + _tricks()
+    return _flips() + _tricks() + _models()
 
 
 if __name__ == "__main__":
