@@ -10,6 +10,8 @@ ARGS   ?=
 # `make PYTHON=/path/to/python3.12` chooses another interpreter.
 PYTHON ?= $(shell scripts/find-python)
 UV     := $(shell command -v uv 2>/dev/null)
+# Kotlin's compile daemon would stay for hours.
+MVN    := mvn -B -ntp -Dkotlin.compiler.daemon=false
 
 .PHONY: help install test android android-test lint format demo lock wheel clean
 
@@ -38,14 +40,14 @@ test: $(READY)  ## run every test (ARGS="-k name" narrows it)
 
 android: $(READY)  ## build the Kotlin library's classes for `handlens android build`
 	@scripts/ensure-jdk
-	cd android_bridge && mvn -q -B -ntp -pl bundle -am -DskipTests clean package
+	cd android_bridge && $(MVN) -q -pl bundle -am -DskipTests clean package
 
 android-test: $(READY)  ## build and test the Kotlin library (gets a JDK and Maven where it can)
 	@scripts/ensure-jdk
 	@rm -rf android_bridge/target/vectors
 	cd android_bridge && \
 	    HANDLENS_LITERT=$$($(abspath $(BIN))/python -c 'import ai_edge_litert; print(*ai_edge_litert.__path__)') \
-	    mvn -B -ntp verify
+	    $(MVN) verify
 	@$(BIN)/python scripts/vector_table.py android_bridge/target/vectors
 
 lint: $(READY)  ## ruff and mypy, changing nothing
