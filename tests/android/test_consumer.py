@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handlens.artifact import Artifact
 from handlens_android import build_aar
 from handlens_android.aar import JAR
 
@@ -108,10 +109,26 @@ def test_a_program_compiled_against_the_archive_answers_as_python_does(unpacked:
     print("\n".join(said + answers))
     for own, python in zip(said, answers, strict=True):
         assert agree(own.split(), python.split()), (own, python)
+    assert_shared(tmp_path / "images/store", tmp_path / "python")
+
+
+def assert_shared(kotlin: Path, python: Path) -> None:
+    """The store that the program made opens in Python, and holds what Python's own does."""
+    from handlens.store import Store
+    from handlens.vault import Vault
+
+    model = Artifact.open(ZOO / NAMES[1]).manifest.model_id
+    made = []
+    for folder in (kotlin, python):
+        store = Store.open(folder, use_keyring=False)
+        with store.lock():
+            made.append(Vault(store, model, 128).read())
+    assert list(made[0]) == list(made[1]) == ["Eileen"]
+    assert np.abs(made[0]["Eileen"].templates - made[1]["Eileen"].templates).max() < 0.05
 
 
 def agree(own: list[str], python: list[str]) -> bool:
-    """Words are equal; of numbers, places and scores to float32's last digits, similarities to a step of the int8 model.
+    """Words are equal; of numbers, places and scores to float32's last digits, similarities to a step of int8.
 
     A place that differs in its seventh digit can move a pixel of the aligned face by one level, and that an int8 output
     by one step.
