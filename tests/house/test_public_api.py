@@ -17,13 +17,13 @@ MODULES = (
     "handlens",
     "handlens.access",
     "handlens.attempts",
+    "handlens.bench",
     "handlens.engine",
     "handlens.errors",
     "handlens.face",
     "handlens.gates",
     "handlens.golden",
     "handlens.image",
-    "handlens.latency",
     "handlens.manifest",
     "handlens.metrics",
     "handlens.person",
@@ -57,6 +57,7 @@ MODULES = (
     "handlens_export",
     "handlens_export.recipes",
     "handlens_zoo",
+    "handlens_browser",
 )
 
 
