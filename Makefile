@@ -10,8 +10,10 @@ ARGS   ?=
 # `make PYTHON=/path/to/python3.12` chooses another interpreter.
 PYTHON ?= $(shell scripts/find-python)
 UV     := $(shell command -v uv 2>/dev/null)
+# Kotlin's compile daemon would stay for hours.
+MVN    := mvn -B -ntp -Dkotlin.compiler.daemon=false
 
-.PHONY: help install test adb-test aarch64-test lint format demo lock wheel clean
+.PHONY: help install test android android-test adb-test aarch64-test lint format demo lock wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +41,18 @@ test: $(READY)  ## run every test (ARGS="-k name" narrows it)
 	@scripts/vendor-browser
 	$(BIN)/python -m pytest $(ARGS)
 
+android: $(READY)  ## build the Kotlin library's classes for `handlens android build`
+	@scripts/ensure-jdk
+	cd android_bridge && $(MVN) -q -pl bundle -am -DskipTests clean package
+
+android-test: $(READY)  ## build and test the Kotlin library (gets a JDK and Maven where it can)
+	@scripts/ensure-jdk
+	@rm -rf android_bridge/target/vectors
+	cd android_bridge && \
+	    HANDLENS_LITERT=$$($(abspath $(BIN))/python -c 'import ai_edge_litert; print(*ai_edge_litert.__path__)') \
+	    $(MVN) verify
+	@$(BIN)/python scripts/vector_table.py android_bridge/target/vectors
+
 adb-test: $(READY)  ## the adb target against a real adbd of Debian, in a network of its own
 	@PYTHON=$(BIN)/python scripts/adb-test $(ARGS)
 
@@ -62,10 +76,10 @@ lock:  ## solve requirements.lock anew (needs uv)
 	    --no-emit-index-url --no-emit-find-links --upgrade \
 	    --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
-wheel: $(READY)  ## build the three wheels into dist/
+wheel: $(READY) android  ## build the three wheels into dist/
 	@scripts/vendor-browser
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --default-pip >/dev/null
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist . ./zoo ./browser
 
 clean:  ## remove what the targets made (not runs, not data)
-	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) build dist android_bridge/target android_bridge/*/target android_bridge/handlens_android/jars .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -116,8 +116,9 @@ class AttributeClassifier(Task):
             tensor = colour_tensor(crop, spec, "names")
         except ImageError as error:
             raise type(error)(f"crop {index}: {error}") from None
-        # The tensor is (1, height, width, channels): a mirror turns the third axis.
-        views = (tensor, np.ascontiguousarray(tensor[:, :, ::-1])) if self._mirror else (tensor,)
+        # A mirror turns the axis of columns.
+        columns = 2 if spec.layout == "NHWC" else 3
+        views = (tensor, np.ascontiguousarray(np.flip(tensor, columns))) if self._mirror else (tensor,)
         found = [self._engine.run({spec.name: view}) for view in views]
         heads = {}
         for head, labels in self._labels.items():

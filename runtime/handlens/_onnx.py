@@ -76,7 +76,8 @@ def _sparse(data: bytes, begin: int, end: int) -> None:
 
 def _tensor(data: bytes, begin: int, end: int) -> None:
     for number, _, start, _ in _fields(data, begin, end):
-        if number == 13 or (number == 14 and data[start] != 0):  # TensorProto.external_data, data_location (0: here)
+        # TensorProto.external_data, data_location (0: here)
+        if number == 13 or (number == 14 and data[start : start + 1] not in (b"", b"\0")):
             raise Malformed("a tensor's data lies in another file; an artifact must hold all of it")
 
 

@@ -35,6 +35,7 @@ _ABOUT = {
     "train": ("Train a task's recipe into a run folder, and look at what it learnt.", "train"),
     "export": ("Compress a trained run, convert it and write the artifacts that pass the gate.", "export"),
     "evaluate": ("Measure an artifact's accuracy through the runtime.", ""),
+    "android": ("Put artifacts and the Kotlin library into an Android archive (AAR).", ""),
     "report": ("Write one HTML file: accuracy against size against latency.", "export"),
 }
 

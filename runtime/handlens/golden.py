@@ -232,6 +232,8 @@ def check_goldens(goldens: Sequence[Golden], manifest: Manifest) -> None:
             )
     for spec in manifest.outputs:
         values = [golden.outputs[spec.name] for golden in goldens]
+        if len({value.shape for value in values}) > 1:
+            raise GoldenInvalid(f"output {spec.name} is whole in one golden, a sample in another; expected one way")
         _check_spread(spec.name, values, max(_allowed(spec.tolerance, value) for value in values))
 
 

@@ -56,6 +56,7 @@ MODULES = (
     "handlens_train.tasks",
     "handlens_export",
     "handlens_export.recipes",
+    "handlens_android",
     "handlens_zoo",
     "handlens_browser",
 )

@@ -80,6 +80,22 @@ def test_a_mirrored_model_takes_the_mean_of_both_views() -> None:
         assert mirrored.confidences()["torso_colour"][label] == pytest.approx(sure, abs=0.01)
 
 
+def test_the_mirror_turns_columns_where_channels_come_first_too() -> None:
+    seen = []
+
+    def keep(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        seen.append(feeds["image"])
+        return {"torso_colour": np.zeros((1, 3)), "gender": np.zeros((1, 2))}
+
+    described = tiny_attributes.describe()
+    mirrored = dict(described.decoding) | {"mirror": True}
+    crop = np.random.default_rng(1).integers(0, 256, (16, 8, 3)).astype(np.uint8)
+    fake(keep, decoding=mirrored).classify([crop])
+    fake(keep, decoding=mirrored, input=dataclasses.replace(described.input, layout="NCHW")).classify([crop])
+    for straight, turned, axis in ((*seen[:2], 2), (*seen[2:], 3)):
+        assert np.array_equal(np.flip(straight, axis), turned)
+
+
 def test_files_bytes_and_arrays_mix_and_keep_their_order(artifact: Path, tmp_path: Path) -> None:
     file = tmp_path / "green.png"
     cv2.imwrite(str(file), GREEN[..., ::-1])

@@ -53,10 +53,17 @@ def test_noise_is_no_model(check: object, content: bytes) -> None:
             check(head + content)
 
 
-def test_a_graph_that_nests_without_end_is_refused() -> None:
-    def field(number: int, content: bytes) -> bytes:
-        return _onnx._varint(number << 3 | 2) + _onnx._varint(len(content)) + content
+def field(number: int, content: bytes) -> bytes:
+    """A length-delimited field of a protobuf."""
+    return _onnx._varint(number << 3 | 2) + _onnx._varint(len(content)) + content
 
+
+def test_a_tensor_that_ends_with_the_file_passes() -> None:
+    # Its last field, data_location, has no byte at all.
+    _onnx.check(field(7, field(5, field(14, b""))))
+
+
+def test_a_graph_that_nests_without_end_is_refused() -> None:
     graph = b""
     for _ in range(100):
         graph = field(1, field(5, field(6, graph)))  # a node with an attribute that is a graph

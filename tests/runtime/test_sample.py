@@ -82,6 +82,8 @@ def test_goldens_that_hold_a_whole_large_output_are_read_as_well() -> None:
     ]
     golden.check_goldens(whole, manifest)
     assert golden.replay(engine, manifest, whole).passed
+    with pytest.raises(GoldenInvalid, match="whole in one golden"):
+        golden.check_goldens([whole[0], *goldens[1:]], manifest)
 
 
 def test_a_sample_of_another_size_is_refused() -> None:

@@ -1,6 +1,5 @@
-package io.handlens
+package io.handlens.image
 
-import io.handlens.image.RgbImage
 import io.handlens.testing.Golden
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
