@@ -14,7 +14,7 @@ from handlens_data import calibration
 from handlens_data.datasets import market1501
 from handlens_data.datasets.identity import IdentitySplit
 from handlens_train.augment import Augment
-from handlens_train.evaluation import Evaluation
+from handlens_train.evaluation import Evaluation, Item
 from handlens_train.exportable import Exportable
 from handlens_train.recipe import IMAGENET, choose, image_input, needed, of_run, provenance, training_data
 from handlens_train.run import Run
@@ -199,6 +199,10 @@ def evaluate(path: Path, data: Path, split: str, engine: str | None = None) -> E
         groups=ranking.probe_ids,
         curve=tuple(float(value) for value in metrics.cmc(ranking, min(CURVE, len(gallery)))),
         engine=ran,
+        items=tuple(
+            Item(path.name, f"found at rank {first + 1}", float(first == 0), (path,))
+            for path, first in zip(probe.paths, ranking.first_match.tolist(), strict=True)
+        ),
     )
 
 
