@@ -1,16 +1,15 @@
 """From a trained network to those the recipes ask for: pruned, calibrated, fine-tuned. Each made once and kept."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
 
-from handlens.files import write_text
-from handlens.image import prepare
+from handlens.errors import DataError
 from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
+from handlens_data.calibration.table import RangeTable
 from handlens_export import compressed, fold, graph, matching, prune, qat, ranges, store
 from handlens_export.distill import Plan
 from handlens_export.graph import Graph
@@ -34,6 +33,7 @@ class Options:
         max_minutes: for one fine-tuning.
         steps: instead of the recipe's, where it fine-tunes at all.
         calibration: picked images to measure ranges on, instead of a draw from the training split.
+        ranges: measured before, on the same network; nothing is measured then.
     """
 
     calibration_images: int = 200
@@ -41,6 +41,7 @@ class Options:
     max_minutes: float = 10.0
     steps: int | None = None
     calibration: CalibrationSet | None = None
+    ranges: RangeTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,13 @@ class Workshop:
         """uint8 (N, H, W, C) images from the training split, and their source."""
         picked = self.options.calibration
         if picked is not None:
-            images = np.stack([prepare(image, self.source.input) for image in picked.images])
+            spec = self.source.input
+            images = picked.images
+            if images.shape[1:] != (spec.height, spec.width, spec.channels):
+                raise DataError(
+                    f"the picked images are {images.shape[1:]} each; {self.source.name} takes "
+                    f"{(spec.height, spec.width, spec.channels)}. Pick some for it: handlens calib pick FILE"
+                )
             source = DataSource(
                 name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256
             )
@@ -102,15 +109,35 @@ class Workshop:
             notes.append(note)
         if recipe.arithmetic != "int8":
             return Prepared(network, {}, None, "; ".join(notes))
-        found = ranges.calibrate(network, self.calibration_batch, self.source.input, matching=self.matching)
+        found = self._ranges(network)
         if recipe.qat_steps:
             network, found, note = self._quantization_aware(recipe, network, found)
             notes.append(note)
         notes += self._output_note(network, found)
-        # The file holds them as scales and the manifest as a hash; this is the table to look at.
-        table = json.dumps(found, indent=1) + "\n"
-        write_text(self.kept.folder / f"{self.source.name}-{recipe.name}.ranges.json", table)
-        return Prepared(network, found, self._calibration_record(found), "; ".join(notes))
+        record = self._calibration_record(found)
+        # The file holds them as scales and the manifest as a hash; this is the table to look at, and to use again.
+        name = f"{self.source.name}-{recipe.name}"
+        facts = {key: getattr(record, key) for key in ("dataset", "split", "count", "seed", "images_sha256")}
+        RangeTable(model=name, ranges=found, **facts).save(self.kept.folder / f"{name}.ranges.json")
+        return Prepared(network, found, record, "; ".join(notes))
+
+    def _ranges(self, network: Graph) -> Ranges:
+        """The ranges of a network: of the table that was given, or measured on the calibration images.
+
+        Raises:
+            DataError: the table is of another network.
+        """
+        table = self.options.ranges
+        if table is None:
+            return ranges.calibrate(network, self.calibration_batch, self.source.input, matching=self.matching)
+        wanted = set(ranges.places(network))
+        if wanted != set(table.ranges):
+            names = sorted(wanted ^ set(table.ranges))
+            raise DataError(
+                f"the table of ranges is of {table.model}, another network: {len(names)} tensors differ, such as "
+                f"{names[0]}. Use the table of the very network, or calibrate anew without --ranges"
+            )
+        return dict(table.ranges)
 
     def _pruned(self, recipe: Recipe) -> tuple[Graph, str]:
         plan = self._plan(recipe.prune_steps, recipe.prune_rate)
@@ -172,6 +199,10 @@ class Workshop:
         return {"network": store.graph_sha256(network), "images": images, "matching": matched, **asdict(plan)}
 
     def _calibration_record(self, found: Ranges) -> Calibration:
+        table = self.options.ranges
+        if table is not None:
+            facts = {key: getattr(table, key) for key in ("dataset", "split", "count", "seed", "images_sha256")}
+            return Calibration(ranges_sha256=ranges.ranges_sha256(found), **facts)
         (images, source), picked = self.calibration, self.options.calibration
         return Calibration(
             dataset=source.name,
