@@ -10,6 +10,7 @@ import io.handlens.SeveralFaces
 import io.handlens.TooManyAttempts
 import io.handlens.UnknownName
 import io.handlens.door.DoorFakes.shot
+import io.handlens.image.RgbImage
 import io.handlens.task.Gender
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
@@ -32,6 +33,14 @@ class DoorTest {
         detector: FaceFinder = DoorFakes.Detector(),
         verifier: FaceEmbedder = DoorFakes.Verifier(),
     ) = Door(detector, verifier, store, options) { now }
+
+    /** The image with left and right exchanged; the fakes' points lie evenly about its middle. */
+    private fun mirrored(image: RgbImage): RgbImage {
+        val row = 3 * image.width
+        val pixels = ByteArray(image.pixels.size) { image.pixels[it / row * row + row - 3 - it % row / 3 * 3 + it % 3] }
+        image.pixels.copyInto(pixels, 0, 0, 3)
+        return RgbImage(pixels, image.width, image.height)
+    }
 
     private fun shots(person: Int, count: Int = 3) = List(count) { shot(person, it) }
 
@@ -89,6 +98,7 @@ class DoorTest {
         assertThrows<ImageCountWrong> { door.enrol("Ada", shots(1, 1)) }
         assertThrows<ImageCountWrong> { door.enrol("Ada", shots(1, 11)) }
         assertThrows<EnrolmentTooAlike> { door.enrol("Ada", listOf(shot(1), shot(1))) }
+        assertThrows<EnrolmentTooAlike> { door.enrol("Ada", listOf(shot(1), mirrored(shot(1)))) }
         val mixed = assertThrows<EnrolmentInconsistent> { door.enrol("Ada", shots(1) + shot(2)) }
         assertTrue(mixed.seen.startsWith("image 4 of 4 does not look like the same person"))
         assertEquals(emptyList<String>(), door.names())
@@ -119,6 +129,13 @@ class DoorTest {
         door.enrol("Twin", shots(1))
         val decision = door.identify(shot(1, 5))
         assertEquals(null to Outcome.PERSON, decision.name to decision.outcome)
+    }
+
+    @Test
+    fun `a face is held against the mean of a set, which keeps the rate that was measured`() {
+        val set = listOf(floatArrayOf(1f, 0f), floatArrayOf(0f, 1f), floatArrayOf(0.6f, 0.8f))
+        assertEquals((1.0 + 0.0 + 0.6) / 3, Door.similarity(set, floatArrayOf(1f, 0f)), 1e-7)
+        assertEquals(1.0, Door.similarity(set.take(1), floatArrayOf(1.0000001f, 0f)))
     }
 
     @Test
