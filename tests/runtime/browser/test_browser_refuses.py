@@ -57,6 +57,21 @@ def test_a_page_that_is_closed_is_an_error(
         started.end()
 
 
+def test_a_page_whose_work_stands_still_is_an_error(
+    write: Callable[..., Artifact],
+    run: Callable[..., Run],
+    window: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(browser, "STILL_S", 2)
+    page, started = window(), run(write().path)
+    # A worker that never answers: what one that ran out of memory looks like.
+    page.route("**/page/worker.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto(started.address)
+    with pytest.raises(DeviceLost, match="stood still"):
+        started.end(page)
+
+
 def test_nobody_comes(write: Callable[..., Artifact], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "OPEN_WITHIN_S", 0.2)
     with pytest.raises(DeviceNotFound, match="no browser opened the address"):
@@ -134,7 +149,7 @@ def test_ctrl_c_in_the_sustained_mode_keeps_the_figure(
 
     def progress(text: str) -> None:
         page.wait_for_timeout(50)  # lets the page work: both share this thread
-        if page.locator("#jobs li.done").count():
+        if page.locator("#jobs li dl").count():
             raise KeyboardInterrupt
 
     def announce(address: str) -> None:
