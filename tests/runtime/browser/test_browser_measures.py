@@ -11,7 +11,7 @@ import pytest
 from browser_run import PROGRAM, Run, furthest, heard, look
 
 from handlens.artifact import Artifact
-from handlens.bench.browser_server import own_address
+from handlens.bench.browser.server import own_address
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 engines = pytest.importorskip("handlens_browser", reason="handlens-browser is not installed")

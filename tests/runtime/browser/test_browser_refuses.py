@@ -9,9 +9,10 @@ import pytest
 from browser_run import Run, look
 
 from handlens.artifact import Artifact
-from handlens.bench import Order, browser
-from handlens.bench.browser import BrowserTarget
-from handlens.bench.browser_jobs import Served
+from handlens.bench import Order
+from handlens.bench.browser import target as browser
+from handlens.bench.browser.jobs import Served
+from handlens.bench.browser.target import BrowserTarget
 from handlens.errors import (
     ArtifactTampered,
     DeviceLost,

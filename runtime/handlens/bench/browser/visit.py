@@ -18,9 +18,9 @@ import numpy as np
 
 from handlens import _codec, golden, selfcheck
 from handlens.bench import sustained
-from handlens.bench.browser_arrays import Answers, Refusal, outputs, times
-from handlens.bench.browser_facts import Facts, device, limits
-from handlens.bench.browser_jobs import Job, Served, jobs
+from handlens.bench.browser.arrays import Answers, Refusal, outputs, times
+from handlens.bench.browser.facts import Facts, device, limits
+from handlens.bench.browser.jobs import Job, Served, jobs
 from handlens.bench.figures import Figure, Moment, Order, Times
 from handlens.errors import ArtifactTampered, EngineError, EngineUnavailable, EngineWrong, HandlensError
 

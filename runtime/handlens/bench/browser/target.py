@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from handlens.artifact import Artifact
-from handlens.bench.browser_jobs import Served, engine_for
-from handlens.bench.browser_server import Server, own_address
-from handlens.bench.browser_visit import Visit
+from handlens.bench.browser.jobs import Served, engine_for
+from handlens.bench.browser.server import Server, own_address
+from handlens.bench.browser.visit import Visit
 from handlens.bench.figures import Figure, Order
 from handlens.bench.machine import Host
 from handlens.bench.target import Options, Progress
