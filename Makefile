@@ -47,10 +47,9 @@ android: $(READY)  ## build the Kotlin library's classes for `handlens android b
 
 android-test: $(READY)  ## build and test the Kotlin library (gets a JDK and Maven where it can)
 	@scripts/ensure-jdk
-	@rm -rf android_bridge/target/vectors
 	cd android_bridge && \
 	    HANDLENS_LITERT=$$($(abspath $(BIN))/python -c 'import ai_edge_litert; print(*ai_edge_litert.__path__)') \
-	    $(MVN) verify
+	    $(MVN) clean verify
 	@$(BIN)/python scripts/vector_table.py android_bridge/target/vectors
 
 adb-test: $(READY)  ## the adb target against a real adbd of Debian, in a network of its own

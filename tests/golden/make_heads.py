@@ -15,7 +15,7 @@ import numpy as np
 from make_decode import Told
 
 from handlens._patterns import Draws
-from handlens.face import GenderClassifier
+from handlens.face import Face, GenderClassifier, face_crop
 from handlens.golden import generate
 from handlens.manifest import Compression, InputSpec, Manifest, OutputSpec, Provenance, Tolerance
 from handlens.person import AttributeClassifier
@@ -32,6 +32,18 @@ ATTRIBUTES: tuple[Row, ...] = (
     {"seed": 4, "mirror": False, "drawn": (-900, 60, 31)},
 )
 GENDERS = (-80.0, -3.25, -0.0078125, 0.0, 0.0078125, 0.5, 17.0, 120.0)
+# Boxes, or points; the sides and corners of some lie halfway between whole numbers.
+CROPS: tuple[tuple[float, ...], ...] = (
+    (10, 10, 60, 55),
+    (10, 10, 59.5, 55),
+    (11, 12, 80.25, 60),
+    (-30, 5, 40, 95),
+    (60, 60, 100, 110),
+    (31, 33, 32, 34),
+    (20, 25, 50, 24, 36, 40, 23, 55, 48, 54),
+    (60, 20, 75, 55, 50, 48, 35, 40, 45, 68),
+    (30, 30, 31, 30, 30.5, 31, 30, 32, 31, 32),
+)
 CLASSES = ("background", "hair", "upper", "lower", "shoes", "bag", "skin", "skirt", "hat")
 LOGITS, SHARES = (-6, 1 / 16, 192), (-0.125, 1 / 64, 90)
 MAPS: tuple[Row, ...] = (
@@ -67,6 +79,14 @@ MAPS: tuple[Row, ...] = (
         "size": (20, 20),
         "geometry": "resize",
         "image": (7, 9),
+    },
+    {  # nothing is foreground, whatever the classes say
+        "outputs": {"mask": (1, 5, 5, 1), "classes": (1, 5, 5, 3)},
+        "drawn": {"mask": (-9, 1, 1), "classes": LOGITS},
+        "decoding": {},
+        "size": (20, 20),
+        "geometry": "letterbox",
+        "image": (12, 9),
     },
 )
 
@@ -140,6 +160,15 @@ def gender(logit: float) -> Row:
     return {"logit": logit, "label": found.label, "confidence": found.confidence}
 
 
+def crop(place: tuple[float, ...]) -> Row:
+    """A face cut out by its box (four numbers) or its points (ten)."""
+    image = generate("figure", 5, 90, 80, 3)
+    points = tuple(zip(place[0::2], place[1::2], strict=True))
+    box = place if len(place) == 4 else (0.0, 0.0, 80.0, 90.0)
+    cut = face_crop(image, Face(box, 1.0, points if len(points) == 5 else None))  # type: ignore[arg-type]
+    return {"place": place, "side": len(cut), "sha256": hashlib.sha256(cut.tobytes()).hexdigest()}
+
+
 def segmented(row: Row, seed: int) -> Row:
     """An image's masks."""
     labels = CLASSES if "labels_of" in row["decoding"] else ()
@@ -167,7 +196,11 @@ def segmented(row: Row, seed: int) -> Row:
 
 
 if __name__ == "__main__":
-    heads = {"attributes": [attributes(row) for row in ATTRIBUTES], "genders": [gender(logit) for logit in GENDERS]}
+    heads = {
+        "attributes": [attributes(row) for row in ATTRIBUTES],
+        "genders": [gender(logit) for logit in GENDERS],
+        "crops": [crop(place) for place in CROPS],
+    }
     (HERE / "heads.json").write_text(json.dumps(heads, indent=1) + "\n", encoding="utf-8")
     rows = [segmented(row, seed) for seed, row in enumerate(MAPS, 1)]
     (HERE / "labels.json").write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n", encoding="utf-8")

@@ -78,6 +78,7 @@ def test_the_recorded_heads_and_labels_come_out(make: Any) -> None:
     for row, expected in zip(script.ATTRIBUTES, recorded["attributes"], strict=True):
         same(json.loads(json.dumps(script.attributes(row))), expected)
     same([script.gender(logit) for logit in script.GENDERS], recorded["genders"])
+    same(json.loads(json.dumps([script.crop(place) for place in script.CROPS])), recorded["crops"])
     for seed, (row, expected) in enumerate(zip(script.MAPS, read("labels.json"), strict=True), 1):
         same(json.loads(json.dumps(script.segmented(row, seed))), expected)
 

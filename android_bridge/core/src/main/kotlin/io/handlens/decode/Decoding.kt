@@ -1,6 +1,8 @@
 package io.handlens.decode
 
 import io.handlens.ManifestInvalid
+import io.handlens.artifact.Fields
+import io.handlens.artifact.JsonValue
 import io.handlens.artifact.Manifest
 import io.handlens.artifact.OutputSpec
 
@@ -75,20 +77,33 @@ internal class Decoding private constructor(
          * @throws ManifestInvalid it is missing or breaks a rule.
          */
         fun of(manifest: Manifest): Decoding {
-            val valid =
-                listOf("kind", "strides", "anchors", "score_threshold", "nms_iou", "nms", "outputs")
-            val fields = Fields(manifest.decoding, valid, required = listOf("kind", "strides"))
+            val optional = "anchors score_threshold nms_iou nms outputs"
+            val fields = Fields(manifest.decoding, "manifest.decoding", "kind strides", optional)
             return Decoding(
-                kind = fields.choice("kind", KINDS, ""),
-                strides = fields.wholes("strides"),
-                anchors = fields.wholes("anchors"),
+                kind = fields.word("kind", KINDS),
+                strides = fields.list("strides", ::int),
+                anchors = fields.list("anchors", ::int),
                 scoreThreshold = fields.number("score_threshold", SCORE_THRESHOLD),
                 nmsIou = fields.number("nms_iou", NMS_IOU),
-                weighted = fields.choice("nms", listOf("best", "weighted"), "best") == "weighted",
+                weighted = fields.word("nms", listOf("best", "weighted"), "best") == "weighted",
                 outputs = fields.texts("outputs"),
             )
         }
+
+        private fun int(value: JsonValue, where: String): Int = Fields.clip(Fields.whole(value, where))
+
+        private fun Fields.number(key: String, default: Double): Double = if (key in this) number(key) else default
     }
+}
+
+/** One of a few words; [default] where the key is missing. */
+internal fun Fields.word(key: String, valid: List<String>, default: String? = null): String =
+    choice(key, valid, { it }, default)
+
+/** An object of texts; empty where the key is missing. */
+internal fun Fields.texts(key: String): Map<String, String> {
+    if (key !in this) return emptyMap()
+    return Fields.map(value(key), place(key)) { value, where -> Fields.text(value, where) }
 }
 
 /** For messages: each output and its shape. */

@@ -1,6 +1,9 @@
 package io.handlens.decode
 
 import io.handlens.ManifestInvalid
+import io.handlens.artifact.Fields
+import io.handlens.artifact.JsonBoolean
+import io.handlens.artifact.JsonValue
 import io.handlens.artifact.Manifest
 import io.handlens.artifact.OutputSpec
 import io.handlens.task.Attribute
@@ -11,11 +14,10 @@ import io.handlens.task.Attribute
  * @throws ManifestInvalid the decoding does not name a label for each logit of each output.
  */
 internal class HeadReader(manifest: Manifest) {
-    private val fields =
-        Fields(manifest.decoding, listOf("kind", "labels", "mirror"), required = listOf("kind", "labels"))
+    private val fields = Fields(manifest.decoding, "manifest.decoding", "kind labels", "mirror")
 
     /** Whether the logits are the mean of those of the crop and of its mirror. */
-    val mirror: Boolean = fields.flag("mirror", default = false)
+    val mirror: Boolean = "mirror" in fields && flag(fields.value("mirror"))
 
     /** Head to its labels, in the order of its logits; heads in the model's order. */
     val labels: Map<String, List<String>> = matched(manifest)
@@ -51,8 +53,10 @@ internal class HeadReader(manifest: Manifest) {
     }
 
     private fun matched(manifest: Manifest): Map<String, List<String>> {
-        fields.choice("kind", listOf("heads"), "")
-        val given = fields.textLists("labels")
+        fields.word("kind", listOf("heads"))
+        val given = Fields.map(fields.value("labels"), fields.place("labels")) { labels, where ->
+            Fields.list(labels, where) { label, place -> Fields.text(label, place) }
+        }
         if (given.keys != manifest.outputs.map { it.name }.toSet()) {
             throw ManifestInvalid(
                 "decoding.labels names ${given.keys.joinToString().ifEmpty { "no head" }}; the outputs are " +
@@ -61,6 +65,9 @@ internal class HeadReader(manifest: Manifest) {
         }
         return manifest.outputs.associate { it.name to fitting(it, given.getValue(it.name)) }
     }
+
+    private fun flag(value: JsonValue): Boolean = (value as? JsonBoolean)?.value
+        ?: throw ManifestInvalid("manifest.decoding.mirror is $value; expected true or false")
 
     private fun fitting(output: OutputSpec, labels: List<String>): List<String> {
         if (output.elements == labels.size && labels.toSet().size == labels.size) return labels

@@ -1,6 +1,7 @@
 package io.handlens.decode
 
 import io.handlens.ManifestInvalid
+import io.handlens.artifact.Fields
 import io.handlens.artifact.Fit
 import io.handlens.artifact.Manifest
 import io.handlens.artifact.OutputSpec
@@ -45,20 +46,19 @@ internal class MaskDecoding private constructor(
                         "letterbox, crop",
                 )
             }
-            val valid = listOf("kind", "activation", "labels_of", "outputs")
-            val fields = Fields(manifest.decoding, valid, required = listOf("kind"))
-            fields.choice("kind", listOf(KIND), "")
+            val fields = Fields(manifest.decoding, "manifest.decoding", "kind", "activation labels_of outputs")
+            fields.word("kind", listOf(KIND))
             val names = fields.texts("outputs")
             val unknown = (names.keys - PARTS.toSet()).minOrNull()
             if (unknown != null) {
                 throw ManifestInvalid("decoding.outputs names '$unknown'; valid: ${PARTS.joinToString()}")
             }
             val parts = PARTS.associateWith { manifest.output(names[it] ?: it) }
-            val labelsOf = fields.choiceOrNull("labels_of", listOf("classes", "class"))
+            val labelsOf = fields.optional("labels_of") { fields.word("labels_of", listOf("classes", "class")) }
             val mask = fitted(manifest, parts["mask"])
             checkClasses(parts["classes"])
             if (labelsOf != null) checkLabels(manifest, labelsOf, parts[labelsOf])
-            val activation = fields.choice("activation", listOf("sigmoid", "none"), "sigmoid")
+            val activation = fields.word("activation", listOf("sigmoid", "none"), "sigmoid")
             return MaskDecoding(activation == "sigmoid", labelsOf, mask, parts["classes"], parts["class"])
         }
 

@@ -1,5 +1,6 @@
 package io.handlens.task
 
+import io.handlens.ImageShapeError
 import io.handlens.artifact.Json
 import io.handlens.artifact.JsonObject
 import io.handlens.artifact.Manifest
@@ -17,6 +18,8 @@ import io.handlens.testing.VectorLog
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.assertThrows
+import java.security.MessageDigest
 import kotlin.math.abs
 
 class HeadVectorsTest {
@@ -47,6 +50,33 @@ class HeadVectorsTest {
         }
         assertTrue(worst < 1e-12, "confidences differ by $worst")
         VectorLog.record("heads", rows.size, worst)
+    }
+
+    @Test
+    fun `faces are cut out as Python does`() {
+        val image = Patterns.generate("figure", 5, 90, 80, 3)
+        val rows = json["crops"].items.map { it as JsonObject }
+        for (row in rows) {
+            val place = row["place"].doubles
+            val crop = if (place.size == 4) {
+                FaceCrops.crop(image, Box(place[0], place[1], place[2], place[3]))
+            } else {
+                val points = List(5) { Point(place[2 * it], place[2 * it + 1]) }
+                FaceCrops.crop(image, Face(Box(0.0, 0.0, 80.0, 90.0), 1.0, points))
+            }
+            assertEquals(row["side"].int, crop.width, row["place"].toString())
+            val digest = MessageDigest.getInstance("SHA-256").digest(crop.pixels)
+            assertEquals(row["sha256"].text, digest.joinToString("") { "%02x".format(it) })
+        }
+        VectorLog.record("crops", rows.size, 0.0)
+    }
+
+    @Test
+    fun `a box far from the image, or empty, is no face`() {
+        val image = Patterns.generate("figure", 5, 90, 80, 3)
+        val bad = listOf(Box(5.0, 5.0, 5.0, 9.0), Box(0.0, 0.0, 1e6, 1.0), Box(0.0, Double.NaN, 9.0, 9.0))
+        for (box in bad) assertThrows<ImageShapeError> { FaceCrops.crop(image, box) }
+        assertEquals(0, FaceCrops.crop(image, Box(1e9, 1e9, 1e9 + 9, 1e9 + 9)).pixels.count { it != 0.toByte() })
     }
 
     @Test

@@ -42,7 +42,9 @@ class LiteRtJnaEngineTest {
         val answers = ConcurrentLinkedQueue<List<ByteBuffer>>()
         val workers = List(4) {
             thread {
-                repeat(3) { LiteRtJnaEngine.open(artifact, 1).use { engine -> repeat(5) { answers += answer(engine) } } }
+                repeat(3) {
+                    LiteRtJnaEngine.open(artifact, 1).use { engine -> repeat(5) { answers += answer(engine) } }
+                }
             }
         }
         workers.forEach { it.join() }
