@@ -1,4 +1,4 @@
-"""From a trained network to those the recipes ask for: pruned, calibrated, fine-tuned. Each made once and kept."""
+"""From a trained network to those the recipes ask for: narrowed, pruned, calibrated, fine-tuned. Each made once and kept."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from handlens.files import write_text
 from handlens.image import prepare
 from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
-from handlens_export import compressed, fold, graph, matching, prune, qat, ranges, store
+from handlens_export import channels, compressed, fold, graph, matching, narrow, prune, qat, ranges, store
 from handlens_export.distill import Plan
 from handlens_export.graph import Graph
 from handlens_export.ranges import Ranges
@@ -94,11 +94,14 @@ class Workshop:
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """The network of a recipe."""
-        if recipe.sparsity == 0 and recipe.arithmetic != "int8":
+        if not recipe.remade and recipe.arithmetic != "int8":
             return Prepared(self.parent, {}, None, "")
         network, notes = self.parent, []
+        if recipe.channels:
+            network, note = self._narrowed(recipe)
+            notes.append(note)
         if recipe.sparsity:
-            network, note = self._pruned(recipe)
+            network, note = self._pruned(recipe, network)
             notes.append(note)
         if recipe.arithmetic != "int8":
             return Prepared(network, {}, None, "; ".join(notes))
@@ -112,21 +115,43 @@ class Workshop:
         write_text(self.kept.folder / f"{self.source.name}-{recipe.name}.ranges.json", table)
         return Prepared(network, found, self._calibration_record(found), "; ".join(notes))
 
-    def _pruned(self, recipe: Recipe) -> tuple[Graph, str]:
+    def _narrowed(self, recipe: Recipe) -> tuple[Graph, str]:
+        plan = self._plan(recipe.channel_steps, recipe.channel_rate)
+        facts = self._facts(self.parent, plan) | {"channels": recipe.channels, "parts": recipe.channel_rounds}
+        path = self.kept.path("channels", facts)
+        kept = self.kept.load(path)
+        if kept is None:
+            self.say(f"removing channels worth {recipe.channels:.0%}, then at most {plan.max_minutes:g} minutes")
+            found = narrow.narrow(
+                self.parent,
+                self.tuning[0],
+                self.source.input,
+                recipe.channels,
+                plan,
+                self.matching,
+                recipe.channel_rounds,
+            )
+            kept = store.Kept(store.weights_of(found.graph), {}, found.note)
+            self.kept.save(path, kept)
+        else:
+            self.say(f"narrower network taken from {path.parent.name}/{path.name}")
+        return channels.resized(self.parent, kept.weights), kept.note
+
+    def _pruned(self, recipe: Recipe, whole: Graph) -> tuple[Graph, str]:
         plan = self._plan(recipe.prune_steps, recipe.prune_rate)
-        facts = self._facts(self.parent, plan) | {"sparsity": recipe.sparsity, "block": recipe.block}
+        facts = self._facts(whole, plan) | {"sparsity": recipe.sparsity, "block": recipe.block}
         path = self.kept.path("pruned", facts)
         kept = self.kept.load(path)
         if kept is None:
             self.say(f"pruning to {recipe.sparsity:.0%} of the weights zero, at most {plan.max_minutes:g} minutes")
             images, spec = self.tuning[0], self.source.input
-            found = prune.prune(self.parent, images, spec, recipe.sparsity, plan, self.matching, recipe.block)
+            found = prune.prune(whole, images, spec, recipe.sparsity, plan, self.matching, recipe.block)
             note = f"in runs of {recipe.block}; depthwise kernels are not pruned"
             kept = store.Kept(store.weights_of(found), {}, note)
             self.kept.save(path, kept)
         else:
             self.say(f"pruned network taken from {path.parent.name}/{path.name}")
-        network = self.parent.with_weights(kept.weights)
+        network = whole.with_weights(kept.weights)
         return network, f"{compressed.zero_fraction(network):.4f} of the prunable weights are zero; {kept.note}"
 
     def _quantization_aware(self, recipe: Recipe, network: Graph, found: Ranges) -> tuple[Graph, Ranges, str]:
