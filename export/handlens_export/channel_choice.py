@@ -1,9 +1,9 @@
 """Which channels to remove: those whose loss the rest can make good, and first where they cost the most time.
 
-Within a group it is the Optimal Brain Surgeon (Hassibi and Stork 1993), a channel at a time: the one goes whose removal,
-after the next convolutions are refitted, changes their outputs least, so one of two that say the same goes and the
-other stays. Between groups it is the distance to the parent's outputs that counts, measured with each group alone made
-narrower, against the time that it saves (as ZipLM does it, Kurtic et al. 2023).
+Within a group it is the Optimal Brain Surgeon (Hassibi and Stork 1993), a channel at a time: the one goes whose
+removal, after the next convolutions are refitted, changes their outputs least, so one of two that say the same goes
+and the other stays. Between groups it is the distance to the parent's outputs that counts, measured with each group
+alone made narrower, against the time that it saves (as ZipLM does it, Kurtic et al. 2023).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlens_export.channel_repair import Run, Table, few_enough, fits, from_matrix, table
+from handlens_export.channel_repair import Run, Table, few_enough, fits, from_matrix, ridge, table
 from handlens_export.channels import Channels, Group
 from handlens_export.graph import Graph, Weights
 
@@ -78,18 +78,15 @@ class _Surgeon:
 
     def __init__(self, found: Table, ids: np.ndarray) -> None:
         size = len(found.gram)
-        ridge = 1e-3 * float(np.trace(found.gram)) / size + _TINY
-        self.inverse = np.linalg.inv(found.gram + ridge * np.eye(size))
+        self.inverse = np.linalg.inv(found.gram + ridge(found.gram) * np.eye(size))
         self.weights, self.energy = found.weights.copy(), found.energy
-        # Features of each channel, padded with -1: a channel may be read by several taps, or not at all.
-        blocks = [np.flatnonzero(found.features == channel) for channel in ids]
-        self.blocks = blocks
+        # The features of each channel: one a tap, or none where another reader alone reads it.
+        self.blocks = [np.flatnonzero(found.features == channel) for channel in ids]
 
     def scores(self, left: np.ndarray) -> np.ndarray:
         """(C,) the share of the variance that each channel's removal costs."""
         found = np.zeros(len(left))
-        single = [len(block) == 1 for block in self.blocks]
-        if all(single):
+        if all(len(block) == 1 for block in self.blocks):
             at = np.concatenate(self.blocks)
             diagonal = np.maximum(self.inverse[at, at], _TINY)
             return np.asarray(np.sum(self.weights[at] ** 2, axis=1) / diagonal / self.energy)
@@ -116,7 +113,10 @@ class _Surgeon:
 
 
 def harms(
-    graph: Graph, orders: Sequence[Order], known: Mapping[str, Table], distance: Callable[[Mapping[str, Weights]], float]
+    graph: Graph,
+    orders: Sequence[Order],
+    known: Mapping[str, Table],
+    distance: Callable[[Mapping[str, Weights]], float],
 ) -> dict[str, np.ndarray]:
     """How far each group alone, with so many of its channels gone, moves the network from its parent.
 
@@ -165,7 +165,7 @@ def widths(
     so that a dear one does not hide the cheap ones behind it.
     """
     chosen = {item.group.name: len(item.gone) for item in orders}
-    while cost(chosen) > budget:
+    while cost(chosen) > budget * (1 + 1e-9):
         best: tuple[float, str, int] | None = None
         now = cost(chosen)
         for item in orders:

@@ -46,7 +46,7 @@ class Table:
     def refitted(self, keep: np.ndarray) -> np.ndarray:
         """(F, O) weights, zero where `keep` (F,) is not, that are nearest to all of them in what they give."""
         system = self.gram[np.ix_(keep, keep)]
-        system = system + _ridge(system) * np.eye(len(system))
+        system = system + ridge(system) * np.eye(len(system))
         found = np.zeros_like(self.weights)
         # Towards the weights as they are: what no image decides stays.
         change = self.gram[np.ix_(keep, ~keep)] @ self.weights[~keep]
@@ -114,9 +114,7 @@ def from_matrix(node: Node, matrix: np.ndarray) -> Weights:
     return (matrix[:-1].reshape(kernel.shape).astype(np.float32), matrix[-1].astype(np.float32))
 
 
-def repaired(
-    graph: Graph, parent: Graph, keep: Mapping[Value, np.ndarray], images: np.ndarray, seed: int
-) -> Graph:
+def repaired(graph: Graph, parent: Graph, keep: Mapping[Value, np.ndarray], images: np.ndarray, seed: int) -> Graph:
     """The network with every convolution refitted, from the first to the last, to its parent's outputs.
 
     Each reads what the convolutions before it, already refitted, really give, so that errors do not add up.
@@ -177,6 +175,11 @@ class Run:
             self.step(node)
 
 
+def ridge(gram: np.ndarray) -> float:
+    """What is added to the diagonal, so that what no image decides has an answer."""
+    return RIDGE * float(np.trace(gram)) / len(gram) + 1e-12
+
+
 def few_enough(graph: Graph, images: np.ndarray) -> np.ndarray:
     """As many of the images as leave the largest tensor within `BYTES`."""
     largest = max(int(np.prod([n or 1 for n in node.output.shape])) for node in graph.nodes)
@@ -208,11 +211,7 @@ def _refit(
     mine, start = rows.astype(np.float64), as_matrix(node, node.weights)
     missing = target.astype(np.float64) @ wanted - mine @ start
     gram = mine.T @ mine
-    return from_matrix(node, start + np.linalg.solve(gram + _ridge(gram) * np.eye(len(gram)), mine.T @ missing))
-
-
-def _ridge(gram: np.ndarray) -> float:
-    return RIDGE * float(np.trace(gram)) / len(gram) + 1e-12
+    return from_matrix(node, start + np.linalg.solve(gram + ridge(gram) * np.eye(len(gram)), mine.T @ missing))
 
 
 def _has_constant(node: Node) -> bool:

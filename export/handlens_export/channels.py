@@ -173,7 +173,7 @@ class _Tracer:
         kind, first = node.cls.__name__, self.ids[node.inputs[0]]
         last = node.config.get("data_format", "channels_last") == "channels_last"
         rank = len(node.output.shape)
-        if not last:
+        if not last or node.operation is not None:
             self.unknown(node)
         elif kind in MIXERS and len(node.inputs) == 1 and node.config.get("groups", 1) == 1:
             self.reads.append((node.name, first))
@@ -248,7 +248,8 @@ def _by_channel(node: Node, rank: int) -> bool:
     """Whether a layer of `_ALONG` really leaves channels to themselves."""
     kind = node.cls.__name__
     if kind == "Activation":
-        return node.config.get("activation") not in ("softmax", "log_softmax", "glu")
+        name = node.config.get("activation")
+        return isinstance(name, str) and name not in ("softmax", "log_softmax", "glu")
     if kind == "BatchNormalization":
         return node.config.get("axis") in (-1, rank)
     return True

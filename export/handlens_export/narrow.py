@@ -1,8 +1,8 @@
 """Channel pruning: a network with fewer channels, which every engine runs faster, towards its parent's outputs.
 
-A channel of an inverted residual goes as a whole: its column of the 1x1 convolution that expands, its depthwise kernel,
-its row of the 1x1 convolution that projects. Residual widths stay. Which channels: `channel_choice`; what the rest makes
-of it before any training: `channel_repair`; then fine-tuning by distillation, without labels, as every deep recipe.
+A channel of an inverted residual goes as a whole: its column of the 1x1 convolution that expands, its depthwise
+kernel, its row of the 1x1 convolution that projects. Residual widths stay. Which channels: `channel_choice`; what the
+rest makes of it before any training: `channel_repair`; then fine-tuning by distillation, as for every deep recipe.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""From a trained network to those the recipes ask for: narrowed, pruned, calibrated, fine-tuned. Each made once and kept."""
+"""From a trained network to those the recipes ask for: narrowed, pruned, calibrated, fine-tuned. Made once and kept."""
 
 import json
 from collections.abc import Callable
