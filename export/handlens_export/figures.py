@@ -1,53 +1,13 @@
 """An evaluation as lines of text, and the options of a task's evaluation."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from handlens.errors import OptionError
-from handlens.metrics import Interval
-from handlens_export.gate import paired_drop
 from handlens_train.evaluation import Breakdown, Evaluation, Matrix, Row
 
 TOO_FEW = "too few"
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What the primary metric of one artifact is above another's on the same items, a fraction, with its interval."""
-
-    name: str
-    other: str
-    metric: str
-    value: Interval
-    difference: Interval
-
-    def sentence(self) -> str:
-        """Both figures and the difference in points."""
-        low, high = 100 * self.difference.low, 100 * self.difference.high
-        return (
-            f"{self.other}: {self.metric} {self.value.value:.4f}  [{self.value.low:.4f}, {self.value.high:.4f}]; "
-            f"{self.name} is {100 * self.difference.value:+.2f} points from it "
-            f"(95% interval of the paired difference {low:+.2f} to {high:+.2f})"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {"file": self.other, "metric": self.metric, "value": asdict(self.value)} | {
-            "difference": asdict(self.difference)
-        }
-
-
-def beside(file: Path, found: Evaluation, other: Path, theirs: Evaluation) -> Beside:
-    """Compares two artifacts on the same items, by the same draws.
-
-    Raises:
-        InputError: they were measured on different items, or judged by different metrics.
-    """
-    drop = paired_drop(file.name, found, other.name, theirs)
-    gain = Interval(-drop.value, -drop.high, -drop.low)
-    return Beside(file.name, other.name, found.primary, theirs.metrics[theirs.primary], gain)
 
 
 def options_for(task: str, accepted: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:

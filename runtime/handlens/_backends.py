@@ -58,9 +58,9 @@ class Backend(abc.ABC):
     def run(self, feeds: Mapping[str, Array]) -> dict[str, FloatArray]:
         """Runs the model once; see `handlens.engine.Engine.run`."""
         names = [info.name for info in self.inputs]
-        if sorted(feeds) != sorted(names):
+        if len(feeds) != len(names) or not all(name in feeds for name in names):
             raise InputError(f"{self.name} was fed {sorted(feeds)}; the model's inputs are {names}")
-        ready = {info.name: _quantized(feeds[info.name], info) for info in self.inputs}
+        ready = {info.name: quantized(feeds[info.name], info) for info in self.inputs}
         with self._lock:
             if not self._open:
                 raise EngineError(f"this {self.name} engine was closed; open another")
@@ -68,7 +68,7 @@ class Backend(abc.ABC):
                 raw = self._invoke(ready)
             except Exception as error:
                 raise EngineError(f"{self.name} {self.version} failed on this model: {_first_line(error)}") from error
-        return {info.name: _dequantized(raw[info.name], info) for info in self.outputs}
+        return {info.name: dequantized(raw[info.name], info) for info in self.outputs}
 
     def close(self) -> None:
         """Releases the model; a later `run` fails."""
@@ -116,6 +116,9 @@ class TfliteEngine(Backend):
         self.outputs = tuple(_tflite_info(key, details) for key, details in outputs.items())
         self._feed = {key: int(details["index"]) for key, details in inputs.items()}
         self._fetch = {key: int(details["index"]) for key, details in outputs.items()}
+        names = {index: key for key, index in self._fetch.items()}
+        self.order = tuple(names[int(item["index"])] for item in interpreter.get_output_details())
+        """Names of the outputs in the order of the model's graph, which a tool without signatures gives them in."""
 
     def _invoke(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         for key, value in feeds.items():
@@ -192,9 +195,11 @@ def _onnx_info(node: Any) -> TensorInfo:
     )
 
 
-def _quantized(value: Array, info: TensorInfo) -> Array:
+def quantized(value: Array, info: TensorInfo) -> Array:
     """The feed as the tensor wants it."""
     value = np.asarray(value)
+    if value.shape == info.shape and value.dtype == info.dtype:
+        return np.ascontiguousarray(value)
     fits = len(value.shape) == len(info.shape) and all(
         want in (-1, have) for want, have in zip(info.shape, value.shape, strict=True)
     )
@@ -215,8 +220,14 @@ def _quantized(value: Array, info: TensorInfo) -> Array:
     return cast
 
 
-def _dequantized(value: Array, info: TensorInfo) -> FloatArray:
-    if info.quant_scale is not None and np.issubdtype(value.dtype, np.integer):
+def dequantized(value: Array, info: TensorInfo) -> FloatArray:
+    """A float32 copy of what the tensor stands for."""
+    if info.quant_scale is not None and value.dtype.kind in "iu":
+        if value.dtype.itemsize <= 2:  # such steps are exact in float32
+            floats: FloatArray = value.astype(np.float32)
+            floats -= np.float32(info.quant_zero_point or 0)
+            floats *= np.float32(info.quant_scale)
+            return floats
         steps = value.astype(np.int32) - np.int32(info.quant_zero_point or 0)
         return steps.astype(np.float32) * np.float32(info.quant_scale)
     copy: FloatArray = np.array(value, np.float32)

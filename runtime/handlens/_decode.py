@@ -121,10 +121,15 @@ def cells(manifest: Manifest, decoding: Decoding) -> Decoder:
     box = named(manifest, decoding, "box", (1, count, 4))
     points = optional(manifest, decoding, "points", (1, count, 10))
     gender = optional(manifest, decoding, "gender", (1, count, 1))
+    empty = np.empty(0, np.float32)
+    five_of_none = None if points is None else empty.reshape(0, 5, 2)
+    nothing = Candidates(empty.reshape(0, 4), empty, five_of_none, None if gender is None else empty)
 
     def decode(outputs: Outputs, threshold: float) -> Candidates:
         logits = outputs[score].reshape(-1)
         (at,) = np.nonzero(logits > logit(threshold))
+        if not len(at):  # as on most images
+            return nothing
         stride, centre = strides[at, None], centres[at]
         raw = outputs[box].reshape(-1, 4)[at]
         middle = centre + stride * raw[:, :2]

@@ -1,6 +1,7 @@
 """FaceDetector: boxes, five points and gender in one pass."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -138,20 +139,26 @@ class FaceDetector(Task):
             box, pairs = found.boxes[best], None if found.points is None else found.points[best]
             if self._weighted and len(group) > 1:
                 weights = found.scores[group]
-                box = np.average(found.boxes[group], axis=0, weights=weights)
+                box = _mean(found.boxes[group], weights)
                 if found.points is not None:
-                    pairs = np.average(found.points[group], axis=0, weights=weights)
-            corners = transform.inverse(box)
-            x1, x2 = (min(max(float(value), 0.0), float(width)) for value in corners[0::2])
-            y1, y2 = (min(max(float(value), 0.0), float(height)) for value in corners[1::2])
+                    pairs = _mean(found.points[group].reshape(-1, 10), weights)
+            corners = transform.back(box.tolist())
+            x1, x2 = (min(max(value, 0.0), float(width)) for value in corners[0::2])
+            y1, y2 = (min(max(value, 0.0), float(height)) for value in corners[1::2])
             # A box on the border of the letterbox alone is cut to nothing here.
             if min(x2 - x1, y2 - y1) <= 0 or min(x2 - x1, y2 - y1) < self._options.min_size:
                 continue
-            points = None if pairs is None else _pairs(transform.inverse(pairs))
+            points = None if pairs is None else _pairs(transform.back(pairs.reshape(-1).tolist()))
             gender = None if found.gender is None else Gender.of_logit(float(found.gender[best]))
             faces.append(Face((x1, y1, x2, y2), float(found.scores[best]), points, gender))
         return tuple(faces)
 
 
-def _pairs(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    return tuple((float(x), float(y)) for x, y in points)
+def _mean(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The weighted mean of rows; `np.average` to the bit, without what else it looks at."""
+    mean: NDArray[np.float32] = (values * weights[:, None]).sum(axis=0) / weights.sum()
+    return mean
+
+
+def _pairs(values: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    return tuple(zip(values[0::2], values[1::2], strict=True))

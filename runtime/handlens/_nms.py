@@ -37,6 +37,8 @@ def suppress(boxes: Boxes, scores: Scores, iou: float, most: int) -> list[NDArra
     Returns:
         Indices of each group, the best first; the groups' best, by falling score.
     """
+    if len(scores) == 1:
+        return [np.zeros(1, np.intp)][:most]
     order = np.argsort(-scores, kind="stable")
     sorted_boxes = boxes[order]
     groups: list[NDArray[np.intp]] = []

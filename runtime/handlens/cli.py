@@ -18,6 +18,7 @@ GROUP = "handlens.commands"
 _ABOUT = {
     "inspect": ("Show what an artifact says about itself.", ""),
     "check": ("Replay an artifact's golden vectors on an engine.", ""),
+    "bench": ("Measure how long artifacts take: here, behind ssh, on a phone, in a browser.", ""),
     "enrol": ("Enrol a person from several photographs; templates are kept encrypted.", "access"),
     "verify": ("Compare a face with the name of an enrolled person.", "access"),
     "identify": ("Look for a face among all who are enrolled.", "access"),

@@ -55,6 +55,12 @@ what is wrong (with the value), what would be valid, and what to do next.
         StoreTampered         a file of it was changed, exchanged or removed
         StoreOpen             others than its owner can read or write it
         KeyMissing            its key is not where it was kept
+      DeviceError             a device, board or browser that cannot measure
+        DeviceNotFound        none is there, or not the one named; or it does not let us in
+        DeviceAmbiguous       several are there, and none was named
+        DeviceLost            it went away in the middle
+        DeviceFull            no space is left on it
+        DeviceUnsuitable      wrong kind of processor, or a program or package is missing
       MissingExtra            an optional package is not installed
       GateFailed (exit code 3)  a compressed artifact lost more accuracy than allowed
 """
@@ -136,13 +142,9 @@ class RatingsError(InputError):
 class Refused(InputError):
     """The door does not go on with this image or attempt. The message says what was seen, then what to do.
 
-    Args:
+    Attributes:
         seen: what was seen, with the value and the limit.
         advice: what to do, for the person in front of the camera.
-
-    Attributes:
-        seen: as given.
-        advice: as given.
     """
 
     exit_code: ClassVar[int] = 4
@@ -308,13 +310,32 @@ class KeyMissing(StoreError):
     """The store's key is not where it was kept."""
 
 
-class MissingExtra(HandlensError):
-    """An optional package is not installed.
+class DeviceError(HandlensError):
+    """A device, a board behind ssh or a browser cannot measure. Nothing is left behind on it."""
 
-    Args:
-        package: the package that could not be imported.
-        extra: the extra of handlens that installs it.
-    """
+
+class DeviceNotFound(DeviceError):
+    """No device is there, or not the one named, or it does not let us in."""
+
+
+class DeviceAmbiguous(DeviceError):
+    """Several devices are there, and none was named."""
+
+
+class DeviceLost(DeviceError):
+    """The device went away in the middle, or stopped answering."""
+
+
+class DeviceFull(DeviceError):
+    """No space is left on the device."""
+
+
+class DeviceUnsuitable(DeviceError):
+    """The device has the wrong kind of processor, or lacks a program or package."""
+
+
+class MissingExtra(HandlensError):
+    """An optional package is not installed: `package` could not be imported, handlens's `extra` installs it."""
 
     def __init__(self, package: str, extra: str) -> None:
         """Builds the message that says what to install."""

@@ -6,17 +6,16 @@ Everything up to the uint8 pixels is integer arithmetic (or OpenCV's bit-exact r
 match it to the bit.
 """
 
-import functools
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handlens._align import fit_similarity, warp
 from handlens._geometry import Transform, centre_box, clip_box, fit_inside
 from handlens._imagefile import read_header
+from handlens._levels import look_up
 from handlens._pixels import decode, read, upright
 from handlens._resize import resize_pixels
 from handlens.errors import ImageError, ImageShapeError, ImageTooLarge, ImageTruncated, ImageUnreadable
@@ -236,6 +235,8 @@ def place(image: NDArray[Any], spec: InputSpec) -> tuple[Pixels, Transform]:
     if spec.geometry == "align":
         raise ImageShapeError(f"the input {spec.name} has geometry align; use prepare(image, spec, points)")
     pixels = _accepted(image, spec)
+    if pixels.shape[:2] == (spec.height, spec.width):  # every geometry leaves it as it is
+        return _coloured(pixels, spec), Transform(1.0, 1.0, 0.0, 0.0)
     if spec.geometry == "letterbox":
         pixels, transform = letterbox(pixels, spec.height, spec.width)
         return _coloured(pixels, spec), transform
@@ -268,8 +269,7 @@ def to_tensor(pixels: Pixels, spec: InputSpec) -> NDArray[Any]:
         raise ImageShapeError(
             f"pixels are {pixels.dtype} {pixels.shape}; expected uint8 {expected}; call prepare() first"
         )
-    looked_up: Any = cv2.LUT(pixels, _table(spec))
-    tensor: NDArray[Any] = looked_up.reshape(expected)
+    tensor = look_up(pixels, spec)
     if spec.layout == "NCHW":
         tensor = np.moveaxis(tensor, 2, 0)
     return np.ascontiguousarray(tensor[None])
@@ -288,21 +288,6 @@ def preprocess(image: Source, spec: InputSpec, points: ArrayLike | None = None) 
     """
     loaded = image if isinstance(image, np.ndarray) else load_image(image)
     return to_tensor(prepare(loaded, spec, points), spec)
-
-
-@functools.lru_cache(maxsize=16)
-def _table(spec: InputSpec) -> NDArray[Any]:
-    """(1, 256, channels) of the spec's dtype: what each pixel value becomes."""
-    levels = np.arange(256, dtype=np.float64)[None, :, None]
-    table = levels * np.array(spec.scale, np.float64) + np.array(spec.offset, np.float64)
-    if spec.dtype == "float32" or spec.quant_scale is None or spec.quant_zero_point is None:
-        result: NDArray[Any] = table.astype(np.float32)
-    else:
-        limits = np.iinfo(spec.dtype)
-        quantized = np.floor(table / spec.quant_scale + 0.5) + spec.quant_zero_point
-        result = np.clip(quantized, limits.min, limits.max).astype(spec.dtype)
-    result.setflags(write=False)
-    return result
 
 
 def _accepted(image: NDArray[Any], spec: InputSpec) -> Pixels:

@@ -139,7 +139,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(EmptyFolder, match="2 images and no name like AGE_GENDER_RACE_DATE"):
         utkface.load(tmp_path)
     few = utkface.load(write(tmp_path, names(5)))
-    with pytest.raises(DataError, match="too few images for a train split"):
+    with pytest.raises(DataError, match="too little for a train split"):
         few.split("train")
     with pytest.raises(OptionError, match="valid: train, val, test"):
         few.split("dev")

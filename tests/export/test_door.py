@@ -11,6 +11,8 @@ import pytest
 
 from handlens.artifact import Artifact
 from handlens.engine import open_engine
+from handlens.errors import DataError
+from handlens_data.calibration.table import RangeTable
 
 pytest.importorskip("tf2onnx")
 pytest.importorskip("onnxruntime")
@@ -64,8 +66,8 @@ def test_each_file_says_what_it_is_and_answers_its_goldens(exported: Any) -> Non
         if int8:
             assert compression.calibration.count == 40 and compression.calibration.seed == 5
             assert len(compression.calibration.ranges_sha256) == 64
-            table = json.loads((exported[0] / "keep" / f"tiny-{compression.recipe}.ranges.json").read_text())
-            assert table["image"] == [-127 / 128, 1.0]
+            table = RangeTable.load(exported[0] / "keep" / f"tiny-{compression.recipe}.ranges.json")
+            assert table.ranges["image"] == (-127 / 128, 1.0) and table.count == 40
         assert manifest.input.dtype == ("int8" if int8 and artifact.kind == "tflite" else "float32")
 
 
@@ -100,6 +102,25 @@ def test_fine_tuning_is_not_done_twice(
     with pytest.raises(AssertionError, match="again"):
         changed = replace(options, seed=6)
         door.export(make_source(), recipes, ("tflite",), tmp_path, keep=exported[0] / "keep", options=changed)
+
+
+def test_a_table_of_ranges_makes_the_same_file_without_the_images(
+    exported: Any, make_source: Callable[..., Any], tmp_path: Path
+) -> None:
+    from handlens_export import door
+    from handlens_export.prepare import Options
+    from handlens_export.recipes import parse_recipes
+
+    table = RangeTable.load(exported[0] / "keep" / "tiny-int8.ranges.json")
+    recipes, options = parse_recipes("int8"), Options(seed=99, calibration_images=3, ranges=table)
+    again = door.export(make_source(), recipes, ("tflite",), tmp_path, keep=tmp_path, max_drop=10.0, options=options)
+    before = {item.artifact.path.name: item.artifact for item in exported[1].written}["tiny-int8.tflite"]
+    (after,) = (item.artifact for item in again.written)
+    assert after.model == before.model
+    assert after.manifest.compression.calibration == before.manifest.compression.calibration
+    foreign = replace(table, ranges={"other": (0.0, 1.0)})
+    with pytest.raises(DataError, match="another network"):
+        door.export(make_source(), recipes, ("tflite",), tmp_path, keep=tmp_path, options=Options(ranges=foreign))
 
 
 def test_what_loses_too_much_is_not_written_but_the_rest_is(make_source: Callable[..., Any], tmp_path: Path) -> None:

@@ -99,26 +99,6 @@ def test_an_option_reaches_the_task_that_takes_it_and_no_other(
     assert isinstance(error, OptionError) and "--detector is not for task 'reid'" in str(error)
 
 
-def test_another_artifact_is_compared_on_the_same_draws(
-    artifact: Path, monkeypatch: pytest.MonkeyPatch, make_artifact: Callable[[Path], Artifact], tmp_path: Path
-) -> None:
-    peer = make_artifact(tmp_path / "peer.tflite").path
-    outcomes = np.arange(120) % 4 > 0
-
-    def answer(path: Path, *rest: Any) -> Evaluation:
-        right = (outcomes & (np.arange(120) % 10 > 0) if path == peer else outcomes).astype(float)
-        figures = {"accuracy": Interval(float(right.mean()), 0.0, 1.0)}
-        return measured("lfw", 0.0, primary="accuracy", metrics=figures, outcomes=right, units={})
-
-    monkeypatch.setattr(tasks, "get", lambda name: SimpleNamespace(READS_DATA=False, evaluate=answer))
-    output = run(str(artifact), "--against", str(peer)).output
-    assert "peer.tflite: accuracy 0.7000" in output and "net.tflite is +5.00 points from it" in output
-    found = json.loads(run(str(artifact), "--against", str(peer), "--json").output)["against"]
-    assert found["file"] == "peer.tflite" and found["value"]["value"] == pytest.approx(0.70)
-    difference = found["difference"]
-    assert 0 < difference["low"] < difference["value"] == pytest.approx(0.05) and difference["high"] < 0.1
-
-
 def test_recording_keeps_what_was_measured_elsewhere(artifact: Path, calls: list[Any]) -> None:
     old = Artifact.open(artifact)
     curves = {"market1501/val": [0.5, 0.6], "faces_multi/test": [0.1]}

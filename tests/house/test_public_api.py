@@ -17,13 +17,13 @@ MODULES = (
     "handlens",
     "handlens.access",
     "handlens.attempts",
+    "handlens.bench",
     "handlens.engine",
     "handlens.errors",
     "handlens.face",
     "handlens.gates",
     "handlens.golden",
     "handlens.image",
-    "handlens.latency",
     "handlens.manifest",
     "handlens.metrics",
     "handlens.person",
@@ -58,6 +58,7 @@ MODULES = (
     "handlens_export.recipes",
     "handlens_android",
     "handlens_zoo",
+    "handlens_browser",
 )
 
 

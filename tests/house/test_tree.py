@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("runtime", "calib_data", "train", "export", "android_bridge", "zoo")
+PACKAGES = ("runtime", "calib_data", "train", "export", "android_bridge", "zoo", "browser")
 LONGEST = 350  # lines; near a thousand, readers get lost
 
 # Written in pieces, so that this file does not name what it forbids.

@@ -90,8 +90,8 @@ def test_check_of_a_wrong_engine_exits_2_and_names_the_output(
     made = write()
     from handlens import _backends
 
-    real = _backends._dequantized
-    monkeypatch.setattr(_backends, "_dequantized", lambda value, info: real(value, info) * 1.1)
+    real = _backends.dequantized
+    monkeypatch.setattr(_backends, "dequantized", lambda value, info: real(value, info) * 1.1)
     assert call("check", made.path) == 2
     shown = capsys.readouterr()
     assert shown.out.count("WRONG") == 4

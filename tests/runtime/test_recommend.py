@@ -13,7 +13,7 @@ from fake_engine import FakeEngine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlens import ClusterRecommender, Recommendation, _titles, _vector, cli, latency
+from handlens import ClusterRecommender, Recommendation, _titles, _vector, bench, cli
 from handlens.errors import EngineWrong, ImageShapeError, InputError, ManifestInvalid, OptionError, RatingsError
 from handlens.image import prepare
 from handlens.manifest import InputSpec
@@ -270,8 +270,8 @@ def test_inspect_and_check_take_a_model_of_numbers(artifact: Path, capsys: pytes
 
 
 def test_its_latency_is_measured(artifact: Path) -> None:
-    seen = latency.measure(artifact, runs=3, warmup=1)
-    assert 0 < seen.p50_ms and 0 < seen.pipeline_p50_ms
+    seen = bench.measure(artifact, runs=3, warmup=1)
+    assert 0 < seen.model.p50_ms and 0 < seen.pipeline.p50_ms
 
 
 def test_the_command_recommends_to_one_user_of_a_file(

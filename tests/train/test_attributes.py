@@ -263,6 +263,7 @@ def test_evaluating_reads_splits_and_answers_from_the_artifact(
     monkeypatch.setenv("HANDLENS_CACHE", str(tmp_path / "cache"))
     path = tiny_attributes.write(tmp_path / "c.onnx", colour_model(), tiny_attributes.describe(HEADS, 32, 16)).path
     found = attributes.evaluate(path, data, "test")
+    assert [item.name for item in found.items] == [path.name for path in peta.load(data).test.paths]
     people = peta.load(data).test
     assert found.n == len(people) and found.engine.startswith("onnxruntime ") and not found.others
     matrix = {item.name: np.array(item.counts) for item in found.matrices}["leg_colour"]

@@ -67,6 +67,8 @@ def test_missed_faces_and_false_ones_lower_the_precision():
     base = found(split, slice(0, 2))
     noisy = figures.precision(judge(lambda path: (wrong, *base(path))), split, "drawn")
     assert noisy.metrics["ap50"].value < 0.8
+    first = noisy.items[0]
+    assert first.answer == "2 of 2 faces, 1 false" and first.right == pytest.approx(4 / 5), "an item is an image's F1"
     counts = np.zeros(30)
     counts[:5] = 3.0
     assert noisy.statistic is not None

@@ -111,6 +111,7 @@ def artifact(run: Path, tmp_path: Path) -> Path:
 def test_evaluating_counts_what_the_artifact_says(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDLENS_CACHE", str(artifact.parent / "cache"))
     found = facecheck.evaluate(artifact, split="test")
+    assert [item.right for item in found.items] == found.outcomes.tolist(), "handlens diff pairs the items"
     test = lfw_subset.load("test")
     prepared = facecheck.prepared(test, choose(facecheck.RECIPES, facecheck.TASK, "tiny").input()).astype(np.float64)
     bright = prepared.mean(axis=(1, 2, 3)) >= 128

@@ -160,6 +160,7 @@ def artifact(run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_evaluating_reads_labels_from_names_and_answers_from_the_artifact(artifact: Path, data: Path) -> None:
     found = gender.evaluate(artifact, data, "test")
+    assert [item.right for item in found.items] == found.outcomes.tolist(), "handlens diff pairs the items"
     faces = utkface.load(data).test
     assert found.n == 24 and found.engine.startswith("onnxruntime ") and found.metrics["accuracy"].value == 1.0
     for path in faces.paths[:3]:  # a blue disc under a female's name is a mistake

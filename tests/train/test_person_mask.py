@@ -241,6 +241,7 @@ def test_evaluating_measures_in_the_photographs_own_pixels(artifact: Path, data:
     cv2.imwrite(str(nobody.mask), np.zeros(SIZE, np.uint8))
     try:
         found = task.evaluate(artifact, data, "test")
+        assert [item.right for item in found.items] == found.outcomes.tolist(), "handlens diff pairs the items"
     finally:
         for path, content in before.items():
             path.write_bytes(content)

@@ -194,6 +194,7 @@ def by_colour(mobile: Path, data: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_evaluating_tells_breeds_and_masks_through_the_runtime(by_colour: Path, data: Path) -> None:
     found = task.evaluate(by_colour, data, "test")
+    assert [item.right for item in found.items] == found.outcomes.tolist(), "handlens diff pairs the items"
     assert (found.dataset, found.split, found.n, found.primary) == ("pets", "test", 20, "top1")
     assert {name: figure.value for name, figure in found.metrics.items()} == {
         "top1": 1.0,

@@ -224,6 +224,7 @@ def test_artifacts_answer_as_scikit_learn_does_for_everybody(
 def test_an_evaluation_is_what_a_loop_over_people_finds(artifacts: dict[str, Path], data: Path) -> None:
     found = movielens.load(data)
     result = recommender.evaluate(artifacts["tflite"], data, "test")
+    assert [item.right for item in result.items] == result.outcomes.tolist(), "handlens diff pairs the items"
     known, held = found.part("train", "val").by_user(), found.part("test").by_user()
     hits, plain = {}, {}
     train = found.part("train")

@@ -1,6 +1,6 @@
 """What is said of an attribute classifier: accuracy, macro F1 and mean recall of each head, and what it mixes up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from handlens.errors import DataError, OptionError
 from handlens.person import AttributeClassifier
 from handlens_data.datasets import market_attributes, peta
 from handlens_data.datasets.attributes import HEADS, MISSING, AttributeSplit
-from handlens_train.evaluation import LEAST, Breakdown, Evaluation, Matrix, Row
+from handlens_train.evaluation import LEAST, Breakdown, Evaluation, Item, Matrix, Row
 
 Answers = dict[str, np.ndarray]
 # A head's figure from its confusion matrix; NaN where no crop has a label.
@@ -99,7 +99,19 @@ def figures(dataset: str, people: AttributeSplit, given: Answers, engine: str) -
         matrices=tuple(
             Matrix(head, HEADS[head], tuple(tuple(int(n) for n in row) for row in shown[head])) for head in heads
         ),
+        items=_items(people, given, heads),
     )
+
+
+def _items(people: AttributeSplit, given: Answers, heads: Sequence[str]) -> tuple[Item, ...]:
+    """Each crop with its six answers; right is the share of its known labels that were answered."""
+    found = []
+    for index, path in enumerate(people.paths):
+        known = [head for head in heads if people.labels[head][index] != MISSING]
+        right = [given[head][index] == people.labels[head][index] for head in known]
+        answer = ", ".join(HEADS[head][given[head][index]] for head in heads)
+        found.append(Item(path.name, answer, float(np.mean(right)) if right else 0.0, (path,)))
+    return tuple(found)
 
 
 def _by_group(answer: np.ndarray, truth: np.ndarray, member: np.ndarray, groups: int, classes: int) -> np.ndarray:

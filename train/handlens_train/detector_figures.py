@@ -20,7 +20,7 @@ from handlens_data.datasets.boxes import BoxSplit, overlaps
 from handlens_data.datasets.boxes import Faces as Truth
 from handlens_data.datasets.compose import Patch, paste
 from handlens_data.datasets.identity import list_images
-from handlens_train.evaluation import LEAST, Breakdown, Evaluation, Row
+from handlens_train.evaluation import LEAST, Breakdown, Evaluation, Item, Row
 
 AP, LEAST_HEIGHT = "ap50", 20.0
 HEIGHTS = ((20.0, 40.0), (40.0, 80.0), (80.0, np.inf))
@@ -101,7 +101,26 @@ def precision(judge: Judge, split: BoxSplit, name: str, others: tuple[Evaluation
         statistic=lambda counts: metrics.average_precision(whole, counts),
         breakdowns=(Breakdown("face height", tuple(rows), AP),),
         counts={"faces": int(whole.truths.sum())},
+        items=_items(split, whole, judge.threshold),
         others=others,
+    )
+
+
+def _items(split: BoxSplit, matches: metrics.Matches, threshold: float) -> tuple[Item, ...]:
+    """Each image with its F1 at the operating threshold; without faces it is right where nothing was found."""
+    work = matches.scores >= threshold
+    found = np.bincount(matches.image[work & matches.right], minlength=len(split))
+    wrong = np.bincount(matches.image[work & ~matches.right], minlength=len(split))
+    return tuple(
+        Item(
+            image.path.name,
+            f"{good} of {truths} faces, {bad} false",
+            1.0 if truths + bad == 0 else 2 * good / (good + bad + truths),
+            (image.path,),
+        )
+        for image, good, bad, truths in zip(
+            split.images, found.tolist(), wrong.tolist(), matches.truths.tolist(), strict=True
+        )
     )
 
 

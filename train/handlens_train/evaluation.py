@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,22 @@ class Matrix:
             )
 
 
+class Item(NamedTuple):
+    """One thing that was judged, so that two artifacts' answers can be held against each other.
+
+    Attributes:
+        name: for a person, such as the image's file name.
+        answer: what the artifact said, in words.
+        right: how right that was, 0 to 1.
+        pictures: what there is to see: files, or uint8 RGB (H, W, 3) or grey (H, W, 1).
+    """
+
+    name: str
+    answer: str
+    right: float
+    pictures: tuple[Path | NDArray[np.uint8], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """One artifact on one split, through the runtime.
@@ -93,6 +110,7 @@ class Evaluation:
         others: further data sets measured in the same call.
         units: of metrics that are no fraction, by name, such as {"false_positives": "per image"}.
         matrices: confusion matrices, one a head or a task.
+        items: what was judged, one by one, in an order that another artifact's evaluation repeats; never recorded.
     """
 
     dataset: str
@@ -112,6 +130,7 @@ class Evaluation:
     others: tuple["Evaluation", ...] = ()
     units: dict[str, str] = field(default_factory=dict)
     matrices: tuple[Matrix, ...] = ()
+    items: tuple[Item, ...] = ()
 
     def records(self) -> tuple[Metric, ...]:
         """The figures as a manifest records them, those of `others` behind this one's."""
@@ -169,7 +188,14 @@ class Evaluation:
 
 
 def right_or_wrong(
-    dataset: str, split: str, right: ArrayLike, engine: str, *, protocol: str = "", primary: str = "accuracy"
+    dataset: str,
+    split: str,
+    right: ArrayLike,
+    engine: str,
+    *,
+    protocol: str = "",
+    primary: str = "accuracy",
+    items: tuple[Item, ...] = (),
 ) -> Evaluation:
     """The evaluation of a classifier whose answers are each right or wrong, and independent.
 
@@ -180,6 +206,7 @@ def right_or_wrong(
         engine: that ran the artifact.
         protocol: what was asked.
         primary: what the share of right answers is called.
+        items: what was judged, where it can be named.
     """
     outcomes = np.asarray(right, np.float64)
     return Evaluation(
@@ -192,6 +219,7 @@ def right_or_wrong(
         outcomes=outcomes,
         groups=np.arange(len(outcomes)),
         engine=engine,
+        items=items,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from handlens import metrics
 from handlens_data.datasets import utkface
-from handlens_train.evaluation import Evaluation, breakdown
+from handlens_train.evaluation import Evaluation, Item, breakdown
 
 # A share of fewer images than this has a 95% interval wider than 0.14 even at 0.93, so no figure is given.
 LEAST = 50
@@ -53,6 +53,10 @@ def evaluation(faces: utkface.FaceSplit, female: np.ndarray, split: str, engine:
         groups=np.arange(len(faces)),
         engine=engine,
         breakdowns=tuple(breakdown(name, labels, right, order, least=LEAST) for name, labels, order in tables),
+        items=tuple(
+            Item(face.path.name, f"{utkface.GENDERS[int(p > 0.5)]} {max(p, 1 - p):.2f}", ok, (face.path,))
+            for face, p, ok in zip(faces.faces, female.tolist(), right.tolist(), strict=True)
+        ),
         curves={"reliability": tuple((mean, share) for mean, share, _ in metrics.reliability(confidence, right))},
     )
 

@@ -7,6 +7,7 @@ with Segmenter.load(artifact) as segmenter:
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from handlens.errors import DataError, InputError
 from handlens.image import Source, load_image
 from handlens.metrics import Interval, Overlap
 from handlens.segment import Segmentation, Segmenter
-from handlens_train.evaluation import LEAST, Breakdown, Evaluation, Row, breakdown
+from handlens_train.evaluation import LEAST, Breakdown, Evaluation, Item, Row, breakdown
 
 PRIMARY = "iou"
 SIZES = ("below 5%", "5% to 20%", "20% to 50%", "50% and more")
@@ -87,7 +88,7 @@ def evaluate_masks(
         ImageError: an image cannot be used.
         EngineError: the engine failed.
     """
-    names, overlaps, outlines, tables, shares, groups = (), [], [], [], [], []
+    names, overlaps, outlines, tables, shares, groups, shown = (), [], [], [], [], [], []
     for index, item in enumerate(items):
         found, truth = segmenter.segment(load_image(item.image)), item.truth()
         try:
@@ -98,9 +99,10 @@ def evaluate_masks(
                 names = found.names
                 tables.append(metrics.class_overlaps(found.labels, truth.labels, len(names), truth.ignore))
         except InputError as error:
-            what = f"image {index}" if isinstance(item.image, (bytes, np.ndarray)) else f"{item.image}"
+            what = _shown(item, index)[0]
             raise DataError(f"{what}: its true mask does not fit it: {error}") from None
         shares.append(float(truth.mask.mean()))
+        shown.append(_shown(item, index))
         groups.append(index if item.group is None else item.group)
         if each is not None:
             each(index, found, truth)
@@ -135,7 +137,17 @@ def evaluate_masks(
         groups=members,
         engine=segmenter.engine,
         breakdowns=tuple(parts),
+        items=tuple(
+            Item(name, f"IoU {iou:.3f}", iou, seen) for (name, seen), iou in zip(shown, ious.tolist(), strict=True)
+        ),
     )
+
+
+def _shown(item: MaskItem, index: int) -> tuple[str, tuple[Path | np.ndarray, ...]]:
+    """A name for a person, and what an `Item` takes as its pictures."""
+    if isinstance(item.image, (str, Path)):
+        return Path(item.image).name, (Path(item.image),)
+    return f"image {index}", (item.image,) if isinstance(item.image, np.ndarray) else ()
 
 
 def class_table(counts: np.ndarray, names: Sequence[str], groups: np.ndarray) -> tuple[Breakdown, Interval]:

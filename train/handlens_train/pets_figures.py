@@ -12,7 +12,7 @@ from handlens.errors import DataError, ManifestInvalid
 from handlens.segment import Segmentation, Segmenter
 from handlens_data.datasets import pets
 from handlens_data.datasets.pets import BREEDS, FOREGROUND, IGNORED, Pet, Pets, PetSplit
-from handlens_train.evaluation import Breakdown, Evaluation, Matrix, Row, breakdown
+from handlens_train.evaluation import Breakdown, Evaluation, Item, Matrix, Row, breakdown
 from handlens_train.mask_figures import MaskItem, Truth, evaluate_masks
 from handlens_train.pets_neighbours import nearest_breeds
 from handlens_train.tasks.pets import EMBEDDING, NEIGHBOURS, PRIMARY, TASK
@@ -99,6 +99,10 @@ def breeds(split: PetSplit, told: np.ndarray, engine: str, how: str, others: tup
         breakdowns=(
             breakdown("species", species, right, SPECIES, least=LEAST),
             Breakdown("breed", tuple(rows), "f1"),
+        ),
+        items=tuple(
+            Item(pet.path.name, BREEDS[answer], ok, (pet.path,))
+            for pet, answer, ok in zip(split.pets, told.tolist(), right.tolist(), strict=True)
         ),
         matrices=(Matrix("breed", BREEDS, tuple(tuple(row) for row in matrix.tolist())),),
         others=others,

@@ -5,8 +5,11 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
+import numpy as np
+
 from handlens.errors import DataError, OptionError, RunError
 from handlens.manifest import DataSource, InputSpec, Provenance
+from handlens_data.calibration import Pool
 from handlens_train.run import Run
 
 R = TypeVar("R")
@@ -71,6 +74,19 @@ def training_data(run: Run) -> DataSource:
     """The data set that a run noted in run.json: its name, licence and the hash of its training part."""
     facts = run.info["data"]
     return DataSource(name=facts["name"], licence=facts["licence"], split="train", sha256=facts["train"]["sha256"])
+
+
+def training_images(pool: Pool, spec: InputSpec, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
+    """uint8 (at most count, H, W, C) images of a pool, drawn with a seed, and where they come from.
+
+    Raises:
+        ImageError: a file cannot be used.
+        SplitLeak: a drawn image is also tested.
+    """
+    chosen = pool.turns(seed)[:count].tolist()
+    pool.refuse_leaks(chosen)
+    source = DataSource(name=pool.dataset, licence=pool.licence, split=pool.split, sha256=pool.sha256())
+    return pool.images(chosen, spec), source
 
 
 def provenance(run: Run, data: Sequence[DataSource], licence: str, options: str = "") -> Provenance:

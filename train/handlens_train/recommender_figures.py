@@ -10,7 +10,7 @@ from handlens.errors import DataError, OptionError
 from handlens.metrics import Interval
 from handlens.recommend import LIKED_ABOVE, ClusterRecommender
 from handlens_data.datasets.movielens import MovieLens, Ratings
-from handlens_train.evaluation import Evaluation, breakdown
+from handlens_train.evaluation import Evaluation, Item, breakdown
 
 K = 10
 KNOWN = {"val": ("train",), "test": ("train", "val")}
@@ -74,6 +74,10 @@ def evaluation(model: ClusterRecommender, data: MovieLens, split: str) -> Evalua
         breakdowns=(
             breakdown("cluster", [f"{cluster:02}" for cluster in clusters], hits),
             breakdown("known ratings", sizes, hits, order=[_label(index) for index in range(len(_BANDS))]),
+        ),
+        items=tuple(
+            Item(f"user {user}", f"titles {', '.join(map(str, titles))}", hit)
+            for user, titles, hit in zip(users, given, hits.tolist(), strict=True)
         ),
         counts={"users": len(known), "users without a liked title held out": len(known) - len(users)},
     )

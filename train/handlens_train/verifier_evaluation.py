@@ -13,7 +13,7 @@ from handlens.image import load_image
 from handlens.manifest import Threshold
 from handlens.metrics import people
 from handlens_data.datasets import lfw
-from handlens_train.evaluation import Evaluation
+from handlens_train.evaluation import Evaluation, Item
 from handlens_train.face_points import located
 
 PRIMARY = "accuracy"
@@ -114,6 +114,7 @@ def evaluate(path: Path, data: Path, split: str, engine: str | None, detector: P
         )
     if found.fmr_at_threshold is not None and found.fnmr_at_threshold is not None:
         figures |= {"fmr_at_own_1e-2": found.fmr_at_threshold, "fnmr_at_own_1e-2": found.fnmr_at_threshold}
+    paths = {photo.name: photo.path for photo in judged.split.photos}
     missed = np.array([photo.name not in judged.templates for photo in judged.split.photos], np.float64)
     figures["failure_to_acquire"] = metrics.bootstrap(missed)
     return Evaluation(
@@ -131,5 +132,14 @@ def evaluate(path: Path, data: Path, split: str, engine: str | None, detector: P
         groups=groups,
         engine=judged.engine,
         curves=people.det_points(pairs),
+        items=tuple(
+            Item(
+                f"{pair.first} and {pair.second}",
+                f"score {score:.4f}, threshold {threshold:.4f}",
+                ok,
+                (paths[pair.first], paths[pair.second]),
+            )
+            for pair, score, ok in zip(judged.split.pairs, judged.scores().tolist(), right.tolist(), strict=True)
+        ),
         counts={"genuine": len(pairs.genuine), "impostors": len(pairs.impostor)},
     )

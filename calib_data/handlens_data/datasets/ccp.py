@@ -30,10 +30,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from handlens.errors import DataError, EmptyFolder, ImageError, MissingExtra, OptionError, UnknownLayout
+from handlens.errors import DataError, EmptyFolder, ImageError, MissingExtra, UnknownLayout
 from handlens_data.datasets import copies
 from handlens_data.datasets.faces import SPLITS, split_of
 from handlens_data.datasets.identity import list_images
+from handlens_data.datasets.splits import require_split
 
 NAME = "ccp"
 LICENCE = "Apache-2.0 (Clothing Co-Parsing, Yang et al. 2014)"
@@ -118,8 +119,7 @@ def load(root: Path, split: str) -> CCPSplit:
         EmptyFolder: there are no photographs, or none of them has a mask.
         DataError: labels.txt holds a label that belongs to no group.
     """
-    if split not in SPLITS:
-        raise OptionError(f"{NAME} has no split {split!r}; valid: {', '.join(SPLITS)}.")
+    require_split(NAME, split, SPLITS)
     base, masks = _base(root)
     labels = _labels(base / "labels.txt")
     found = []

@@ -5,27 +5,26 @@ compression or brightness. Mirror images and crops are not found.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from handlens.image import load_image
+from handlens.image import Source, load_image
 
 ALIKE = 0.95
 SIDE = 16
 _ROWS = 2048
 
 
-def thumbnails(paths: Sequence[Path]) -> np.ndarray:
+def thumbnails(images: Sequence[Source]) -> np.ndarray:
     """(N, 256) float32 unit rows of mean 0: the dot product of two is the correlation of the thumbnails.
 
     Raises:
         ImageError: a file cannot be read.
     """
-    out = np.zeros((len(paths), SIDE * SIDE), np.float32)
-    for index, path in enumerate(paths):
-        grey = cv2.cvtColor(load_image(path), cv2.COLOR_RGB2GRAY)
+    out = np.zeros((len(images), SIDE * SIDE), np.float32)
+    for index, image in enumerate(images):
+        grey = cv2.cvtColor(load_image(image), cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
         small -= small.mean()
         out[index] = small / max(float(np.linalg.norm(small)), 1e-6)

@@ -13,9 +13,10 @@ import hashlib
 from collections import defaultdict
 from pathlib import Path
 
-from handlens.errors import DataError, OptionError, UnknownLayout
+from handlens.errors import DataError, UnknownLayout
 from handlens_data.datasets.boxes import BoxSplit, FaceImage, Faces
 from handlens_data.datasets.identity import list_images
+from handlens_data.datasets.splits import require_split
 
 LICENCES = {
     "faces_multi": "public domain by memory, unverified",
@@ -42,8 +43,7 @@ def load(root: Path, name: str, split: str) -> BoxSplit:
         DataError: a row is damaged, or names a file that is missing.
         EmptyFolder: the folder holds no image.
     """
-    if split not in SPLITS:
-        raise OptionError(f"{name} has no split {split!r}; valid: {', '.join(SPLITS)}.")
+    require_split(name, split, SPLITS)
     base = next((folder for folder in (root / name, root) if (folder / CSV).is_file()), None)
     if base is None:
         raise UnknownLayout(

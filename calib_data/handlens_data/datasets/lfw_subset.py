@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlens.errors import MissingExtra, OptionError
+from handlens.errors import MissingExtra
+from handlens_data.datasets.splits import require_split
 
 NAME = "lfw_subset"
 LICENCE = "research use (crops of LFW, Huang et al. 2007; shipped by scikit-image)"
@@ -45,8 +46,7 @@ def load(split: str) -> Patches:
         OptionError: there is no such split.
         MissingExtra: scikit-image is not installed.
     """
-    if split not in SIZES:
-        raise OptionError(f"{NAME} has no split {split!r}; valid: {', '.join(SIZES)}.")
+    require_split(NAME, split, SIZES)
     images = _patches()
     labels = np.repeat(np.array([1, 0], np.int64), len(images) // 2)  # the faces come first
     # Each class is drawn by itself, so that every split is half faces.

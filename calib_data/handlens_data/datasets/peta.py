@@ -32,10 +32,11 @@ from pathlib import Path
 
 import numpy as np
 
-from handlens.errors import DataError, EmptyFolder, OptionError, UnknownLayout
+from handlens.errors import DataError, EmptyFolder, UnknownLayout
 from handlens_data.datasets import copies
 from handlens_data.datasets.attributes import COLOURS, HEADS, AttributeSample, AttributeSplit, only
 from handlens_data.datasets.identity import IMAGE_SUFFIXES
+from handlens_data.datasets.splits import filled_split
 
 NAME = "peta"
 LICENCE = "research use only (PETA, Deng et al. 2014)"
@@ -95,14 +96,8 @@ class Peta:
             DataError: it is empty: the folder has too few identities for it.
         """
         splits = {"train": self.train, "val": self.val, "test": self.test}
-        if name not in splits:
-            raise OptionError(f"{NAME} has no split {name!r}; valid: {', '.join(splits)}.")
-        if not splits[name].samples:
-            raise DataError(
-                f"{self.root} has too few people for a {name} split: a fifth of them is the test, a tenth the "
-                "validation, by the hash of SUBSET/IDENTITY. Bring more of the set."
-            )
-        return splits[name]
+        dealt = "a fifth of the people are the test, a tenth the validation, by the hash of SUBSET/IDENTITY"
+        return filled_split(NAME, name, splits, self.root, dealt)
 
 
 def load(root: Path) -> Peta:

@@ -27,9 +27,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from handlens.errors import DataError, EmptyFolder, ImageError, OptionError, UnknownLayout
+from handlens.errors import DataError, EmptyFolder, ImageError, UnknownLayout
 from handlens_data.datasets import copies
 from handlens_data.datasets.identity import IMAGE_SUFFIXES
+from handlens_data.datasets.splits import require_split
 
 NAME = "pets"
 MASKED = "pets-masked"
@@ -108,8 +109,7 @@ class Pets:
         Raises:
             OptionError: there is no such split.
         """
-        if name not in self.splits:
-            raise OptionError(f"{NAME} has no split {name!r}; valid: {', '.join(SPLITS)}.")
+        require_split(NAME, name, SPLITS)
         return self.splits[name]
 
 

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from handlens.errors import DataError, EmptyFolder, OptionError, UnknownLayout
+from handlens.errors import EmptyFolder, UnknownLayout
 from handlens_data.datasets import copies
 from handlens_data.datasets.identity import IMAGE_SUFFIXES
+from handlens_data.datasets.splits import filled_split
 
 NAME = "utkface"
 LICENCE = "research use only (UTKFace, Zhang et al. 2017)"
@@ -103,14 +104,8 @@ class UTKFace:
             DataError: it is empty: the folder has too few images for it.
         """
         splits = {"train": self.train, "val": self.val, "test": self.test}
-        if name not in splits:
-            raise OptionError(f"{NAME} has no split {name!r}; valid: {', '.join(splits)}.")
-        if not splits[name].faces:
-            raise DataError(
-                f"{self.root} has too few images for a {name} split: the first {TEST} by hash are the test, the next "
-                f"{VAL} the validation, the rest the training. Bring more of the set."
-            )
-        return splits[name]
+        dealt = f"the first {TEST} by hash are the test, the next {VAL} the validation, the rest the training"
+        return filled_split(NAME, name, splits, self.root, dealt)
 
 
 def load(root: Path) -> UTKFace:

@@ -9,8 +9,9 @@ ignore. The public test part has no boxes; val is what people measure on, so it 
 from collections.abc import Iterator
 from pathlib import Path
 
-from handlens.errors import DataError, OptionError, UnknownLayout
+from handlens.errors import DataError, UnknownLayout
 from handlens_data.datasets.boxes import BoxSplit, FaceImage, Faces
+from handlens_data.datasets.splits import require_split
 
 NAME = "wider"
 LICENCE = "research use only (WIDER FACE, Yang et al. 2016)"
@@ -26,8 +27,7 @@ def load(root: Path, split: str) -> BoxSplit:
         UnknownLayout: the split's text file is not there.
         DataError: the text is damaged.
     """
-    if split not in _PARTS:
-        raise OptionError(f"{NAME} has no split {split!r}; valid: {', '.join(_PARTS)}.")
+    require_split(NAME, split, _PARTS)
     part = _PARTS[split]
     for base in (root, root / NAME, root / "WIDER_FACE"):
         text = base / "wider_face_split" / f"wider_face_{part}_bbx_gt.txt"

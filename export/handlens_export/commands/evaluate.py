@@ -17,9 +17,6 @@ def evaluate(
     detector: Annotated[
         Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
     ] = None,
-    against: Annotated[
-        Path | None, typer.Option(help="Another artifact of the task, such as a peer: the paired difference to it.")
-    ] = None,
     record: Annotated[bool, typer.Option(help="Write the figures into the artifact.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -34,17 +31,11 @@ def evaluate(
     options = figures.options_for(name, getattr(task, "OPTIONS", ()), {"detector": detector})
     root = where.find(data) if task.READS_DATA else None
     found = task.evaluate(file, root, split, engine, **options)
-    beside = None
-    if against is not None:
-        beside = figures.beside(file, found, against, task.evaluate(against, root, split, None, **options))
     if record:
         from handlens_export.record import record as write
 
         write(file, found)
     if as_json:
-        facts = {"file": file.name, **found.to_dict()} | ({"against": beside.to_dict()} if beside else {})
-        typer.echo(json.dumps(facts, indent=2))
+        typer.echo(json.dumps({"file": file.name, **found.to_dict()}, indent=2))
         return
     typer.echo(figures.text(file, found))
-    if beside is not None:
-        typer.echo(f"\n{beside.sentence()}")

@@ -28,6 +28,9 @@ def export(
     calibration: Annotated[
         Path | None, typer.Option(help="Picked images (handlens calib pick) to measure ranges on, instead of a draw.")
     ] = None,
+    ranges: Annotated[
+        Path | None, typer.Option(help="Table of ranges (NAME-RECIPE.ranges.json) of an earlier export, to use again.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of calibration images and fine-tuning.", min=0)] = 0,
     max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
     steps: Annotated[int | None, typer.Option(help="At most so many batches of fine-tuning.", min=1)] = None,
@@ -48,7 +51,15 @@ def export(
     if size is not None:
         wanted = sizes.Size.parse(size)
         sizes.check(opened.task, wanted)
-    picked = None
+    picked = table = None
+    if calibration is not None and ranges is not None:
+        from handlens.errors import OptionError
+
+        raise OptionError("--calibration and --ranges are both given; valid: images to measure on, or a table")
+    if ranges is not None:
+        from handlens_data.calibration.table import RangeTable
+
+        table = RangeTable.load(ranges)
     if calibration is not None:
         from handlens_data.calibration import CalibrationSet
 
@@ -81,6 +92,7 @@ def export(
             max_minutes=max_minutes,
             steps=steps,
             calibration=picked,
+            ranges=table,
         ),
         say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
     )

@@ -1,18 +1,18 @@
 """The whole of `handlens report`: collect, measure, write."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from handlens import files, latency
+from handlens import files
+from handlens.bench import Bench, Figure, Host, host
 from handlens.errors import InputError
-from handlens.latency import Host
 from handlens_export.report import measure, words
-from handlens_export.report.collect import collect
+from handlens_export.report.collect import Collected, collect
 from handlens_export.report.page import page
-from handlens_export.report.rows import Report, ReportRow, Timing
+from handlens_export.report.rows import DeviceRow, Report, ReportRow, Timing
 
 BUSY_SHARE = 0.5
 
@@ -24,6 +24,7 @@ def write_report(
     max_drop: float = 1.0,
     rounds: int = measure.ROUNDS,
     title: str = "",
+    bench: Sequence[Path] = (),
     progress: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Reads all artifacts below a folder, times them here, and writes the page.
@@ -34,24 +35,26 @@ def write_report(
         max_drop: the budget, points of each board's first metric.
         rounds: visits to each artifact when timing.
         title: of the page; the folder's name when empty.
+        bench: files that `handlens bench --json` wrote; their figures become a table of their own.
         progress: told what happens now.
 
     Returns:
         What the page shows.
 
     Raises:
-        InputError: no such folder, or `out` is a folder.
+        InputError: no such folder, `out` is a folder, or a file of `bench` is none.
         EmptyFolder: no artifact in it.
     """
     if out.is_dir():
         raise InputError(
             f"{out} is a folder; expected the name of the HTML file to write, such as {out / 'report.html'}"
         )
+    figures = [figure for file in bench for figure in _read(file)]
     collected = collect(folder)
-    before = latency.host()
+    before = host()
     names = [row.path for row in collected.rows]
     timed = measure.measure_all(list(zip(names, collected.artifacts, strict=True)), rounds=rounds, progress=progress)
-    after = latency.host()
+    after = host()
     made = Report(
         title=title or folder.resolve().name,
         rows=tuple(_with_timing(row, timed[row.path]) for row in collected.rows),
@@ -59,11 +62,34 @@ def write_report(
         host=_host(before, after, timed.values(), rounds),
         busy=_busy(before, after),
         max_drop=max_drop,
+        devices=_devices(figures, collected),
         version=_version(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     files.write_text(out, page(made))
     return made
+
+
+def _read(file: Path) -> tuple[Figure, ...]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read ({error}); expected what handlens bench --json wrote") from None
+    return Bench.from_json(text, str(file)).figures
+
+
+def _devices(figures: Sequence[Figure], collected: Collected) -> tuple[DeviceRow, ...]:
+    """Each figure with the row whose model it is of; of files with one model, that of the same name."""
+    rows = []
+    for figure in figures:
+        same = [
+            row.path
+            for row, artifact in zip(collected.rows, collected.artifacts, strict=True)
+            if artifact.manifest.model_id == figure.model_id
+        ]
+        named = [path for path in same if PurePosixPath(path).name == figure.artifact]
+        rows.append(DeviceRow(next(iter(named or same), ""), figure))
+    return tuple(rows)
 
 
 def _with_timing(row: ReportRow, timed: Timing | str) -> ReportRow:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlens import golden, image, latency
+from handlens import golden, image
 from handlens.artifact import Artifact
+from handlens.bench import measure
 from handlens.engine import Engine, open_engine
 from handlens.errors import HandlensError
 from handlens_export.report.rows import Fresh, Timing
@@ -83,10 +84,12 @@ def measure_all(
 
 def _fresh(artifact: Artifact, threads: int) -> Fresh | None:
     try:
-        seen = latency.measure(artifact.path, threads=threads, runs=FRESH_RUNS, warmup=WARMUP)
+        seen = measure(artifact.path, threads=threads, runs=FRESH_RUNS, warmup=WARMUP)
     except HandlensError:
         return None  # the model ran above; a process that could not be started takes only its own columns away
-    return Fresh(seen.cold_ms, seen.pipeline_p50_ms, seen.peak_memory_mb, seen.base_memory_mb)
+    if seen.cold_ms is None or seen.pipeline is None:
+        return None
+    return Fresh(seen.cold_ms, seen.pipeline.p50_ms, seen.peak_memory_mb, seen.base_memory_mb)
 
 
 def _open(name: str, artifact: Artifact, threads: int) -> _Runner:

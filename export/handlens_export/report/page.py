@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from handlens_export.report.boards import Board, boards, unmeasured
 from handlens_export.report.breakdowns import breakdowns
+from handlens_export.report.devices import devices
 from handlens_export.report.markup import Markup, el, join
 from handlens_export.report.matrices import matrices
 from handlens_export.report.reference import published_for
@@ -28,9 +29,10 @@ def page(report: Report) -> str:
         _header(report, first),
         *[_task(index, task, judged, report, many=many) for index, task in enumerate(first)],
         _bare(report),
+        devices(report.devices),
         _broken(report.broken),
         _details(report.rows),
-        _terms(report.rows),
+        _terms(report),
         el("footer", f"Written by handlens {report.version}, {report.created}. This file fetches nothing."),
     ]
     html = el(
@@ -224,6 +226,7 @@ def _detail(row: ReportRow) -> Markup:
     return el("details", summary, problem, el("div", groups, class_="groups"), id=anchor(row.path))
 
 
-def _terms(rows: tuple[ReportRow, ...]) -> Markup:
-    items = join([el("div", el("dt", term), el("dd", meaning)) for term, meaning in terms_for(rows)])
+def _terms(report: Report) -> Markup:
+    terms = terms_for(report.rows, devices=bool(report.devices))
+    items = join([el("div", el("dt", term), el("dd", meaning)) for term, meaning in terms])
     return el("section", el("h2", "Terms"), el("dl", items, class_="terms"), class_="legend")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
+from handlens.bench import Figure
 from handlens_train.evaluation import Breakdown, Matrix, Points
 
 WIDE_SPREAD = 1.5
@@ -228,6 +229,14 @@ class BrokenRow:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A figure that `handlens bench` measured, and the path of its artifact in the report; empty when it has none."""
+
+    path: str
+    figure: Figure
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything a page shows.
@@ -237,6 +246,7 @@ class Report:
         rows: the readable artifacts.
         broken: the others.
         host: what measured the latency, (label, value) pairs.
+        devices: figures that `handlens bench` measured, here or elsewhere.
         busy: a warning about the host's load, or empty.
         max_drop: the budget, in points (hundredths of a fraction) of the primary metric.
         version: of handlens.
@@ -247,6 +257,7 @@ class Report:
     rows: tuple[ReportRow, ...]
     broken: tuple[BrokenRow, ...] = ()
     host: tuple[tuple[str, str], ...] = ()
+    devices: tuple[DeviceRow, ...] = ()
     busy: str = ""
     max_drop: float = 1.0
     version: str = ""

@@ -42,6 +42,17 @@ OF_METRICS = (
 )
 PEER = ("peer", "An imported model that handlens did not train, measured by the same code on the same items.")
 TOO_FEW = ("too few", "So few items that any figure would say more about chance than about the model.")
+DEVICES = (
+    (
+        "cold, first",
+        "On a device: from opening the file to the first answer in a fresh process; and of that, the first run.",
+    ),
+    (
+        "whole",
+        "The whole way: decode a JPEG of the input's size, prepare it, run the model, make the task's answer of it.",
+    ),
+    ("slowdown", "After minutes without a pause: median time in the last ten seconds over that in the first ten."),
+)
 TERMS = (
     (
         "95% interval",
@@ -92,11 +103,12 @@ TERMS = (
 )
 
 
-def terms_for(rows: Sequence[ReportRow]) -> tuple[tuple[str, str], ...]:
-    """The words that a page with these artifacts uses."""
+def terms_for(rows: Sequence[ReportRow], *, devices: bool = False) -> tuple[tuple[str, str], ...]:
+    """The words that a page with these artifacts uses; `devices`: it has a table of them."""
     measured = [m for row in rows for m in row.measured]
     names = tuple({score.name for m in measured for score in m.scores})
     own = tuple((word, text) for word, text, keys in OF_METRICS if any(name.startswith(keys) for name in names))
     apart = any(row.value is None for m in measured for table in m.breakdowns for row in table.rows)
     peers = any(row.foreign for row in rows)
-    return own + ((TOO_FEW,) if apart else ()) + ((PEER,) if peers else ()) + TERMS
+    some = (TOO_FEW,) * apart + (PEER,) * peers + DEVICES * devices
+    return own + some + TERMS

@@ -133,16 +133,17 @@ def _of_artifact(path: Path) -> Model:
             return model.embed(paths)
 
     def times() -> Times:
-        from handlens.latency import measure
+        from handlens.bench import measure
 
         latency = measure(path, runs=50, warmup=5)
+        assert latency.model is not None  # this machine tells it always
         return Times(
             name=path.name,
             parameters=manifest.compression.parameters,
             dimension=int(np.prod(manifest.outputs[0].shape)),
             train_seconds=None,
             epochs=None,
-            single_ms=latency.p50_ms,
+            single_ms=latency.model.p50_ms,
             batch_ms=None,
             engine=f"{latency.engine} {latency.engine_version}, 1 thread, this host",
         )

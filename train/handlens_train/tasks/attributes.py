@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import typer
 
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
+from handlens.manifest import InputSpec, OutputSpec, Tolerance
+from handlens_data.calibration import Pool
 from handlens_data.datasets import peta
 from handlens_data.datasets.attributes import HEADS
 from handlens_train.augment import Augment
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
-from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_data
+from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_data, training_images
 from handlens_train.run import Run
 
 TASK = "attributes"
@@ -159,7 +159,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
             " ".join(f"--soup {item['run']}" for item in run.info.get("soup", [])),
         ),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(needed(data), how.input(), count, seed),
+        training_images=lambda count, seed: training_images(pool(needed(data)), how.input(), count, seed),
         evaluate=lambda path, split, engine=None: evaluate(path, needed(data), split, engine),
     )
 
@@ -193,10 +193,16 @@ def _output(head: str) -> OutputSpec:
     )
 
 
-def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
-    from handlens_train.images import load_prepared
-
-    people = peta.unseen(peta.load(data)).split("train")
-    chosen = np.random.default_rng(seed).permutation(len(people))[:count]
-    source = DataSource(name=peta.NAME, licence=peta.LICENCE, split="train", sha256=people.sha256())
-    return load_prepared([people.paths[index] for index in chosen], spec), source
+def pool(data: Path) -> Pool:
+    """The training images; see `handlens_data.calibration`."""
+    found = peta.load(data)
+    people = peta.unseen(found).split("train")
+    return Pool(
+        dataset=peta.NAME,
+        split="train",
+        licence=peta.LICENCE,
+        sha256=people.sha256,
+        paths=tuple(people.paths),
+        groups=tuple(people.groups),
+        tested=(*found.val.paths, *found.test.paths),
+    )

@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from handlens.errors import DataError, OptionError, UnknownLayout
 from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
+from handlens_data.calibration import Pool
 from handlens_data.datasets import faces, wider
 from handlens_data.datasets.boxes import BoxSplit
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
-from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance
+from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_images
 from handlens_train.run import Run
 
 TASK = "face-detector"
@@ -162,7 +162,7 @@ def load(run: Run, data: Path | None = None, *, size: tuple[int, int] | None = N
             run, _sources(how, facts), "research use only: trained on LFW, UTKFace and press photographs"
         ),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(needed(data), how.input(side), count, seed),
+        training_images=lambda count, seed: training_images(pool(needed(data)), how.input(side), count, seed),
         evaluate=lambda path, split, engine=None: evaluate(path, needed(data), split, engine),
     )
 
@@ -253,19 +253,19 @@ def _sources(how: Recipe, facts: dict[str, Any]) -> tuple[DataSource, ...]:
     return (*sources, *([] if how.start is None else [IMAGENET]))
 
 
-def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[Any, DataSource]:
-    from handlens_train.images import load_prepared
-
-    parts = boxed(data, "train")
-    images = [(name, image.path) for name, part in parts.items() for image in part.images]
-    chosen = np.random.default_rng(seed).permutation(len(images))[:count]
-    first = next(iter(parts))
+def pool(data: Path) -> Pool:
+    """The training images; see `handlens_data.calibration`."""
     from handlens_train.detector_data import LICENCES
 
-    source = DataSource(
-        name=" + ".join(parts),
-        licence="; ".join(LICENCES[name] for name in parts),
+    parts = boxed(data, "train")
+    first = next(iter(parts))
+    return Pool(
+        dataset=" + ".join(parts),
         split="train",
-        sha256=parts[first].sha256(),
+        licence="; ".join(LICENCES[name] for name in parts),
+        sha256=parts[first].sha256,
+        paths=tuple(image.path for part in parts.values() for image in part.images),
+        tested=tuple(
+            image.path for split in ("val", "test") for part in boxed(data, split).values() for image in part.images
+        ),
     )
-    return load_prepared([images[index][1] for index in chosen], spec), source

@@ -15,7 +15,7 @@ from handlens.errors import ManifestInvalid
 from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
 from handlens_data.datasets import lfw_subset
 from handlens_train.augment import Augment
-from handlens_train.evaluation import Evaluation, right_or_wrong
+from handlens_train.evaluation import Evaluation, Item, right_or_wrong
 from handlens_train.exportable import Exportable
 from handlens_train.recipe import choose, image_input, of_run, provenance
 from handlens_train.run import Run
@@ -204,8 +204,13 @@ def evaluate(path: Path, data: Path | None = None, split: str = "test", engine: 
         used = f"{opened.name} {opened.version}"
     finally:
         opened.close()
+    right = predicted == patches.labels
+    items = tuple(
+        Item(f"patch {index}", lfw_subset.LABELS[answer], float(ok), (patch,))
+        for index, (answer, ok, patch) in enumerate(zip(predicted.tolist(), right, patches.images, strict=True))
+    )
     protocol = f"{len(patches)} patches, half of them faces; the likelier of two classes"
-    return right_or_wrong(lfw_subset.NAME, split, predicted == patches.labels, used, protocol=protocol)
+    return right_or_wrong(lfw_subset.NAME, split, right, used, protocol=protocol, items=items)
 
 
 def prepared(patches: lfw_subset.Patches, spec: InputSpec) -> np.ndarray:

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
+from handlens.manifest import InputSpec, OutputSpec, Tolerance
+from handlens_data.calibration import Pool
 from handlens_data.datasets import utkface
 from handlens_train.augment import Augment
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
-from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_data
+from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_data, training_images
 from handlens_train.run import Run
 
 TASK = "gender"
@@ -95,7 +96,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
         decoding={},
         provenance=provenance(run, sources, "research use only: trained on UTKFace"),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(needed(data), how.input(), count, seed),
+        training_images=lambda count, seed: training_images(pool(needed(data)), how.input(), count, seed),
         evaluate=lambda path, split, engine=None: evaluate(path, needed(data), split, engine),
     )
 
@@ -124,10 +125,15 @@ def evaluate(path: Path, data: Path, split: str = "test", engine: str | None = N
     return evaluation(faces, female, split, ran, len(found.skipped))
 
 
-def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
-    from handlens_train.images import load_prepared
-
-    faces = utkface.unseen(utkface.load(data)).split("train")
-    chosen = np.random.default_rng(seed).permutation(len(faces))[:count]
-    source = DataSource(name=utkface.NAME, licence=utkface.LICENCE, split="train", sha256=faces.sha256())
-    return load_prepared([faces.paths[index] for index in chosen], spec), source
+def pool(data: Path) -> Pool:
+    """The training images; see `handlens_data.calibration`."""
+    found = utkface.load(data)
+    faces, tested = utkface.unseen(found).split("train"), (*found.val.paths, *found.test.paths)
+    return Pool(
+        dataset=utkface.NAME,
+        split="train",
+        licence=utkface.LICENCE,
+        sha256=faces.sha256,
+        paths=tuple(faces.paths),
+        tested=tested,
+    )

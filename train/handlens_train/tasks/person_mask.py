@@ -4,15 +4,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
+from handlens_data.calibration import Pool
 from handlens_data.datasets import ccp
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
 from handlens_train.mask_views import MaskAugment
-from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance
+from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_images
 from handlens_train.run import Run
 
 TASK = "person-mask"
@@ -168,7 +168,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
             ),
         ),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(needed(data), how.input(), count, seed),
+        training_images=lambda count, seed: training_images(pool(needed(data)), how.input(), count, seed),
         evaluate=lambda path, split, engine=None: evaluate(path, needed(data), split, engine),
     )
 
@@ -193,10 +193,14 @@ def evaluate(path: Path, data: Path, split: str = "test", engine: str | None = N
     return person_mask_figures.evaluate(path, data, split, engine)
 
 
-def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
-    from handlens_train.images import load_prepared
-
+def pool(data: Path) -> Pool:
+    """The training images; see `handlens_data.calibration`."""
     photos = ccp.load(data, "train")
-    chosen = np.random.default_rng(seed).permutation(len(photos))[:count]
-    source = DataSource(name=ccp.NAME, licence=ccp.LICENCE, split="train", sha256=photos.sha256())
-    return load_prepared([photos.paths[index] for index in chosen], spec), source
+    return Pool(
+        dataset=ccp.NAME,
+        split="train",
+        licence=ccp.LICENCE,
+        sha256=photos.sha256,
+        paths=tuple(photos.paths),
+        tested=(*ccp.load(data, "val").paths, *ccp.load(data, "test").paths),
+    )

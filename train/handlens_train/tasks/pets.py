@@ -4,14 +4,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
+from handlens.manifest import InputSpec, OutputSpec, Tolerance
+from handlens_data.calibration import Pool
 from handlens_data.datasets import pets
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
 from handlens_train.mask_views import MaskAugment
-from handlens_train.recipe import IMAGENET, choose, image_input, needed, of_run, provenance, training_data
+from handlens_train.recipe import (
+    IMAGENET,
+    choose,
+    image_input,
+    needed,
+    of_run,
+    provenance,
+    training_data,
+    training_images,
+)
 from handlens_train.run import Run
 
 TASK = "pets"
@@ -116,7 +124,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
         decoding=decoding,
         provenance=provenance(run, [training_data(run), *([IMAGENET] if how.start else [])], LICENCE),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(needed(data), how.input(), count, seed),
+        training_images=lambda count, seed: training_images(pool(needed(data)), how.input(), count, seed),
         evaluate=lambda path, split, engine=None: evaluate(path, needed(data), split, engine),
     )
 
@@ -159,10 +167,16 @@ def _outputs(shapes: dict[str, tuple[int, ...]]) -> tuple[OutputSpec, ...]:
     )
 
 
-def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
-    from handlens_train.images import load_prepared
-
-    split = pets.unseen(pets.load(data)).split("train")
-    chosen = np.random.default_rng(seed).permutation(len(split))[:count]
-    source = DataSource(name=pets.NAME, licence=pets.LICENCE, split="train", sha256=split.sha256())
-    return load_prepared([split.paths[index] for index in chosen], spec), source
+def pool(data: Path) -> Pool:
+    """The training images; see `handlens_data.calibration`."""
+    found = pets.load(data)
+    train = pets.unseen(found).split("train")
+    return Pool(
+        dataset=pets.NAME,
+        split="train",
+        licence=pets.LICENCE,
+        sha256=train.sha256,
+        paths=tuple(train.paths),
+        groups=tuple(train.breeds.tolist()),
+        tested=tuple(path for name, split in found.splits.items() if name != "train" for path in split.paths),
+    )

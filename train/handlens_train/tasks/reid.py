@@ -9,14 +9,23 @@ import typer
 
 from handlens import metrics
 from handlens.errors import DataError, OptionError
-from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
-from handlens_data import calibration
+from handlens.manifest import InputSpec, OutputSpec, Tolerance
+from handlens_data.calibration import Pool
 from handlens_data.datasets import market1501
 from handlens_data.datasets.identity import IdentitySplit
 from handlens_train.augment import Augment
-from handlens_train.evaluation import Evaluation
+from handlens_train.evaluation import Evaluation, Item
 from handlens_train.exportable import Exportable
-from handlens_train.recipe import IMAGENET, choose, image_input, needed, of_run, provenance, training_data
+from handlens_train.recipe import (
+    IMAGENET,
+    choose,
+    image_input,
+    needed,
+    of_run,
+    provenance,
+    training_data,
+    training_images,
+)
 from handlens_train.run import Run
 
 TASK = "reid"
@@ -161,7 +170,7 @@ def load(run: Run, data: Path | None) -> Exportable:
         decoding={},
         provenance=provenance(run, sources, "research use only: trained on Market-1501"),
         primary=PRIMARY,
-        training_images=lambda count, seed: _training_images(needed(data), how.input(), count, seed),
+        training_images=lambda count, seed: training_images(pool(needed(data)), how.input(), count, seed),
         evaluate=lambda path, split, engine: evaluate(path, needed(data), split, engine),
     )
 
@@ -199,6 +208,10 @@ def evaluate(path: Path, data: Path, split: str, engine: str | None = None) -> E
         groups=ranking.probe_ids,
         curve=tuple(float(value) for value in metrics.cmc(ranking, min(CURVE, len(gallery)))),
         engine=ran,
+        items=tuple(
+            Item(path.name, f"found at rank {first + 1}", float(first == 0), (path,))
+            for path, first in zip(probe.paths, ranking.first_match.tolist(), strict=True)
+        ),
     )
 
 
@@ -214,14 +227,17 @@ def _splits(data: Path, split: str) -> tuple[IdentitySplit, IdentitySplit, str]:
     return found.probe, found.gallery, protocol
 
 
-def _training_images(data: Path, spec: InputSpec, count: int, seed: int) -> tuple[np.ndarray, DataSource]:
-    from handlens.image import prepare
-
+def pool(data: Path) -> Pool:
+    """The training images; see `handlens_data.calibration`."""
     found = market1501.load(data)
-    train, _ = load_data(data)
-    tested = [part for part in (found.val, found.probe, found.gallery) if part is not None]
-    picked = calibration.pick(
-        train, min(count, len(train)), seed, (spec.height, spec.width), market1501.NAME, market1501.LICENCE, tested
+    train, val = load_data(data)
+    tested = [path for part in (val, found.probe, found.gallery) if part is not None for path in part.paths]
+    return Pool(
+        dataset=market1501.NAME,
+        split=train.name,
+        licence=market1501.LICENCE,
+        sha256=train.sha256,
+        paths=tuple(train.paths),
+        groups=tuple(train.identities.tolist()),
+        tested=tuple(tested),
     )
-    source = DataSource(name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256)
-    return np.stack([prepare(image, spec) for image in picked.images]), source

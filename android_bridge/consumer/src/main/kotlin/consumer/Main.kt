@@ -1,6 +1,6 @@
 package consumer
 
-import io.handlens.HandlensException
+import io.handlens.OptionError
 import io.handlens.artifact.Artifact
 import io.handlens.door.Door
 import io.handlens.door.DoorOptions
@@ -34,7 +34,7 @@ public fun main(arguments: Array<String>) {
     }
     door(artifact("face-detector.tflite"), artifact("face-verifier.tflite"), folder.resolve("store")).use { door ->
         println("door ${door.examine(images[0]).verdicts}")
-        println("enrolled ${door.enrol("Eileen", images.take(2)).images}")
+        println("enrolled ${door.enrol("Eileen", images.take(2), replace = true).images}")
         for (name in listOf("Eileen", "Ada")) {
             val decision = door.verify(name, images[2])
             println("verified ${decision.outcome} ${decision.score} ${decision.threshold}")
@@ -42,8 +42,8 @@ public fun main(arguments: Array<String>) {
     }
     try {
         FaceVerifier.load(artifact("face-detector.tflite"), LiteRtJnaEngine)
-    } catch (error: HandlensException) {
-        println("error ${error::class.simpleName}")
+    } catch (error: OptionError) {
+        println("error ${error.message}")
     }
 }
 

@@ -29,7 +29,7 @@ public class YuvConverter {
     private var red = ByteArray(0)
 
     /**
-     * Converts a frame of a camera. Close the frame afterwards.
+     * Converts a frame of a camera. Close the frame afterwards. Android, and this, make a few small objects for its planes.
      *
      * @param frame of format YUV_420_888; its crop rectangle counts. Of CameraX's `ImageProxy`, its `image`.
      * @param rotationDegrees by which the frame has to be turned clockwise to be upright: `imageInfo.rotationDegrees`.

@@ -1,11 +1,13 @@
 package io.handlens.android
 
+import com.sun.management.ThreadMXBean
 import io.handlens.ImageShapeError
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
+import java.lang.management.ManagementFactory
 import java.nio.ByteBuffer
 import kotlin.math.abs
 import kotlin.math.roundToInt
@@ -80,6 +82,17 @@ class YuvConverterTest {
         val first = converter.convert(y, u, v, 0, 0, 4, 4, 0, false)
         assertSame(first, converter.convert(y, u, v, 0, 0, 4, 4, 180, false))
         assertTrue(first !== converter.convert(y, u, v, 0, 0, 2, 4, 0, false))
+    }
+
+    @Test
+    fun `a frame loop allocates nothing`() {
+        val (y, u, v) = grey(64, 48, rowStride = 80)
+        val converter = YuvConverter()
+        val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
+        repeat(200) { converter.convert(y, u, v, 0, 0, 64, 48, 90, true) }
+        val before = threads.currentThreadAllocatedBytes
+        repeat(100) { converter.convert(y, u, v, 0, 0, 64, 48, 90, true) }
+        assertTrue(threads.currentThreadAllocatedBytes - before < 1000) { "a frame takes memory" }
     }
 
     @Test

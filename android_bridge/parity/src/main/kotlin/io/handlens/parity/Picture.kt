@@ -4,7 +4,7 @@ import io.handlens.ImageUnreadable
 import io.handlens.image.RgbImage
 import java.io.File
 
-/** Reads a binary portable pixmap (`P6`, 255 levels, no comments) or greymap (`P5`): an image without a codec between. */
+/** Reads a binary portable pixmap (`P6`, 255 levels, no comments) or greymap (`P5`): images that need no codec. */
 internal object Picture {
     private val HEADER = Regex("""(P[56])\s(\d{1,5})\s(\d{1,5})\s255\s""")
     private const val LONGEST_HEADER = 32
@@ -24,7 +24,8 @@ internal object Picture {
         val begin = match.range.last + 1
         val size = width.toLong() * height.toLong() * channels
         if (size == 0L || bytes.size - begin != size.toInt()) {
-            throw ImageUnreadable("$file has ${bytes.size - begin} bytes of pixels; expected $width x $height x $channels")
+            val found = bytes.size - begin
+            throw ImageUnreadable("$file has $found bytes of pixels; expected $width x $height x $channels")
         }
         return RgbImage(bytes.copyOfRange(begin, bytes.size), width.toInt(), height.toInt(), channels)
     }

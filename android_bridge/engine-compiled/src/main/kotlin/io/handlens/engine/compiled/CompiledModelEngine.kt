@@ -18,14 +18,15 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * LiteRT's `CompiledModel` on Android (`com.google.ai.edge.litert:litert`, 2.1 or newer), for the GPU or an NPU; for the
- * CPU `InterpreterEngine` does with less.
+ * LiteRT's `CompiledModel` on Android (`com.google.ai.edge.litert:litert`, 2.1 or newer), for the GPU or an NPU; for
+ * the CPU `InterpreterEngine` does with less.
  *
  * Not compiled by handlens' own build, which does not reach Google's Maven repository: copy this file into the
- * application. `Session` replays the artifact's goldens on the accelerator at hand, and refuses one that answers wrongly.
+ * application. `Session` replays the artifact's goldens on the accelerator at hand, and refuses one that answers
+ * wrongly.
  *
- * `CompiledModel`'s Kotlin API reads tensors as new arrays, so that a run allocates one for each output; it knows floats
- * and int8, no uint8; and it tells no tensor's scale, which `Session` takes from the manifest.
+ * `CompiledModel`'s Kotlin API reads tensors as new arrays, so that a run allocates one for each output; it knows
+ * floats and int8, no uint8; and it tells no tensor's scale, which `Session` takes from the manifest.
  */
 public class CompiledModelEngine private constructor(
     private val model: CompiledModel,

@@ -16,9 +16,10 @@ import java.nio.ByteBuffer
  * TensorFlow Lite's interpreter on Android, by its Java API (`org.tensorflow.lite.InterpreterApi`, 2.16.1): reads
  * `.tflite` artifacts.
  *
- * The runtime is the application's choice: `org.tensorflow:tensorflow-lite`, LiteRT's `com.google.ai.edge.litert:litert`
- * (1.x and 2.x), or Google Play services. Names come from the model's signature, which the Java API does not tell. A run
- * copies nothing that it need not; the API's own Java layer makes a few small objects for each call.
+ * The runtime is the application's choice: `org.tensorflow:tensorflow-lite`, LiteRT's own
+ * `com.google.ai.edge.litert:litert` (1.x and 2.x), or Google Play services. Names come from the model's signature,
+ * which the Java API does not tell. A run copies nothing that it need not; the API's own Java layer makes a few small
+ * objects for each call.
  */
 public class InterpreterEngine private constructor(
     override val version: String,

@@ -6,9 +6,9 @@ import java.nio.ByteOrder
 /**
  * The names that a `.tflite`'s signature gives the inputs and outputs of its main graph, in the graph's order.
  *
- * TFLite's Java `InterpreterApi` knows the tensors' own names alone (such as `StatefulPartitionedCall:0`); those of the
- * signature stand in the file. Field numbers are those of TensorFlow Lite's schema.fbs, version 3; the model was checked
- * when the artifact was opened, so every offset points inside it.
+ * TFLite's Java `InterpreterApi` knows the tensors' own names alone (such as `StatefulPartitionedCall:0`); those of
+ * the signature stand in the file. Field numbers are those of TensorFlow Lite's schema.fbs, version 3; the model was
+ * checked when the artifact was opened, so every offset points inside it.
  *
  * @property inputs null where the model has no signature.
  * @property outputs the same.

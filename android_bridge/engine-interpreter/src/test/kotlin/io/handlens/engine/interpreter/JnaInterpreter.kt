@@ -11,8 +11,8 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * TFLite's Java interface on the library that JVMs have. As TFLite's own does, it knows no signature: outputs come in the
- * graph's order, [order], and under names of their own.
+ * TFLite's Java interface on the library that JVMs have. As TFLite's own does, it knows no signature: outputs come in
+ * the graph's order, [order], and under names of their own.
  */
 internal class JnaInterpreter(artifact: Artifact, private val order: List<String>) : InterpreterApi {
     private val engine = LiteRtJnaEngine.open(artifact, 1)
@@ -85,6 +85,6 @@ internal class JnaInterpreter(artifact: Artifact, private val order: List<String
 
         override fun index(): Int = 0
 
-        override fun asReadOnlyBuffer(): ByteBuffer = throw UnsupportedOperationException("the engine does not call this")
+        override fun asReadOnlyBuffer(): ByteBuffer = throw UnsupportedOperationException("never called")
     }
 }

@@ -16,7 +16,8 @@ internal object LiteRtLibrary {
     private val FILES = listOf("libLiteRt.so", "libLiteRt.dylib", "LiteRt.dll")
     private const val NEXT_STEP =
         "set the system property $PROPERTY or the environment variable $VARIABLE to the libLiteRt of the Python " +
-            "package ai-edge-litert: python -c \"import ai_edge_litert; print(*ai_edge_litert.__path__)\" prints its folder"
+            "package ai-edge-litert, or to its folder, which this prints: " +
+            "python -c \"import ai_edge_litert; print(*ai_edge_litert.__path__)\""
 
     private val found: File by lazy {
         locate(System.getProperty(PROPERTY)?.takeIf { it.isNotBlank() } ?: System.getenv(VARIABLE))

@@ -14,6 +14,8 @@ import java.io.File
 import java.lang.management.ManagementFactory
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.util.concurrent.ConcurrentLinkedQueue
+import kotlin.concurrent.thread
 
 class LiteRtJnaEngineTest {
     private val artifact = Artifact.open(Golden.zoo("face-detector-nano.tflite").readBytes())
@@ -32,6 +34,21 @@ class LiteRtJnaEngineTest {
     fun `more threads give the same answer`() {
         val answers = listOf(1, 3).map { threads -> LiteRtJnaEngine.open(artifact, threads).use(::answer) }
         assertEquals(answers[0], answers[1])
+    }
+
+    @Test
+    fun `engines of several threads do not disturb each other`() {
+        val alone = LiteRtJnaEngine.open(artifact, 1).use(::answer)
+        val answers = ConcurrentLinkedQueue<List<ByteBuffer>>()
+        val workers = List(4) {
+            thread {
+                repeat(3) {
+                    LiteRtJnaEngine.open(artifact, 1).use { engine -> repeat(5) { answers += answer(engine) } }
+                }
+            }
+        }
+        workers.forEach { it.join() }
+        assertEquals(60, answers.count { it == alone })
     }
 
     @Test

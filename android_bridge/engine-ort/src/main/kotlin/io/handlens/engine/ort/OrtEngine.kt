@@ -68,7 +68,7 @@ public class OrtEngine private constructor(
          */
         override fun open(artifact: Artifact, threads: Int): Engine {
             if (artifact.kind != ModelKind.ONNX) {
-                throw OptionError("engine onnxruntime does not read .tflite models; valid: .onnx, or take another engine")
+                throw OptionError("engine onnxruntime does not read .tflite models; valid: .onnx, or another engine")
             }
             return open(artifact.model, threads)
         }

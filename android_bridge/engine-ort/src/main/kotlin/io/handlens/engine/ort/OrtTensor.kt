@@ -48,10 +48,10 @@ internal class OrtTensor private constructor(
                 "tensor ${node.name} holds ${found.type}; valid: ${DTYPES.keys.joinToString()}",
             )
             val shape = found.shape
-            if (shape.any { it !in 1..MAX_ELEMENTS } || shape.fold(1.0) { product, side -> product * side } > MAX_ELEMENTS) {
+            if (shape.any { it < 1 } || shape.fold(1.0) { product, side -> product * side } > MAX_ELEMENTS) {
                 throw EngineUnavailable(
-                    "tensor ${node.name} has shape ${shape.asList()}; expected fixed sizes, a batch of 1, and at most " +
-                        "$MAX_ELEMENTS values",
+                    "tensor ${node.name} has shape ${shape.asList()}; expected fixed sizes, a batch of 1, and at " +
+                        "most $MAX_ELEMENTS values",
                 )
             }
             val info = TensorInfo(node.name, IntArray(shape.size) { shape[it].toInt() }, dtype)

@@ -1,0 +1,88 @@
+"""The training images that calibration may draw from, and the tested ones that it may not."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import SplitLeak
+from handlens.image import load_image, prepare
+from handlens.manifest import InputSpec
+
+Pixels = NDArray[np.uint8]
+
+
+def _prepared(path: Path, spec: InputSpec) -> Pixels:
+    return prepare(load_image(path), spec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pool:
+    """Images of a training split.
+
+    Attributes:
+        dataset: such as "market1501".
+        split: the training split's name.
+        licence: of the images.
+        sha256: gives the hash of the whole split; called when something is drawn.
+        paths: (N,) files.
+        groups: (N,) labels (people, breeds): a draw takes one image of each before a second of any; none when empty.
+        tested: files of the splits that models are judged on.
+        prepare: from a file to uint8 (H, W, C) of a model's input.
+    """
+
+    dataset: str
+    split: str
+    licence: str
+    sha256: Callable[[], str]
+    paths: tuple[Path, ...]
+    groups: tuple[Any, ...] = ()
+    tested: tuple[Path, ...] = ()
+    prepare: Callable[[Path, InputSpec], Pixels] = field(default=_prepared)
+
+    def turns(self, seed: int) -> NDArray[np.int64]:
+        """(N,) all indices in a random order, each group's first images before its second ones."""
+        shuffled = np.random.default_rng(seed).permutation(len(self.paths))
+        if not self.groups:
+            return shuffled
+        turn = np.empty(len(self.paths), np.int64)
+        seen: dict[Any, int] = {}
+        for index in shuffled.tolist():
+            group = self.groups[index]
+            turn[index] = seen[group] = seen.get(group, -1) + 1
+        return shuffled[np.argsort(turn[shuffled], kind="stable")]
+
+    def refuse_leaks(self, indices: Iterable[int]) -> None:
+        """Refuses images that are tested, too, under whatever name; compared by the bytes of their files.
+
+        Raises:
+            SplitLeak: names the first image found in both.
+        """
+        sizes: dict[int, dict[str, Path]] = {}
+        for index in indices:
+            path = self.paths[index]
+            sizes.setdefault(path.stat().st_size, {})[file_sha256(path)] = path
+        for path in self.tested:
+            drawn = sizes.get(path.stat().st_size, {})
+            if drawn and (digest := file_sha256(path)) in drawn:
+                raise SplitLeak(
+                    f"{drawn[digest].name} of {self.dataset}/{self.split} is also among the tested images (as "
+                    f"{path.name}). A figure measured after that would flatter. Remove it from one of the two."
+                )
+
+    def images(self, indices: Iterable[int], spec: InputSpec) -> Pixels:
+        """uint8 (n, H, W, C): the images of these indices, prepared for a model's input.
+
+        Raises:
+            ImageError: a file cannot be used.
+        """
+        return np.stack([self.prepare(self.paths[index], spec) for index in indices])
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's bytes, hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
