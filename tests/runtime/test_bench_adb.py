@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from handlens.bench import Figure, Options, Order, bridge, open_target
+from handlens.bench import Figure, Options, Order, open_target
+from handlens.bench.adb import bridge
 from handlens.errors import (
     ArtifactTampered,
     DeviceAmbiguous,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handlens.bench import android, benchmark_model
+from handlens.bench.adb import android, benchmark_model
 from handlens.errors import DeviceUnsuitable, EngineError
 
 DOCUMENTED = Path(__file__).parent / "transcripts" / "documented"

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from handlens.bench import android, sensors
-from handlens.bench.android import Thermometer
-from handlens.bench.bridge import Bridge
+from handlens.bench import sensors
+from handlens.bench.adb import android
+from handlens.bench.adb.android import Thermometer
+from handlens.bench.adb.bridge import Bridge
 from handlens.errors import ArtifactTampered, DeviceError, DeviceUnsuitable
 
 TOOL = "benchmark_model"
