@@ -21,7 +21,7 @@ Progress = Callable[[str], None]
 _KINDS = {
     "local": ("handlens.bench.local", "never"),
     "ssh": ("handlens.bench.ssh.target", "must"),
-    "adb": ("handlens.bench.adb", "may"),
+    "adb": ("handlens.bench.adb.target", "may"),
     "browser": ("handlens.bench.browser.target", "never"),
 }
 VALID = "local, ssh:HOST, adb, adb:SERIAL, browser"
