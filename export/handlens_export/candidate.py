@@ -112,7 +112,7 @@ def _open(model: bytes, kind: Format) -> Engine:
 
 def _to_tflite(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
     if recipe.arithmetic != "int8":
-        network = graph.build(prepared.graph) if recipe.sparsity else shop.source.model
+        network = graph.build(prepared.graph) if recipe.remade else shop.source.model
         return convert.to_tflite(network, recipe.arithmetic)
     simulated = graph.build(ranges.with_fake_quant(prepared.graph, prepared.ranges))
     model = convert.to_tflite(simulated, "fake-quantized")
@@ -136,7 +136,7 @@ def _to_onnx(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
 
 
 def _parity(shop: Workshop, recipe: Recipe, engine: Engine) -> Parity | None:
-    if recipe.arithmetic != "float32" or recipe.sparsity:
+    if recipe.arithmetic != "float32" or recipe.remade:
         return None
     return parity.measure(engine, shop.source.model, shop.calibration_batch[:CHECKED])
 

@@ -1,4 +1,4 @@
-"""From a trained network to those the recipes ask for: pruned, calibrated, fine-tuned. Each made once and kept."""
+"""From a trained network to those the recipes ask for: narrowed, pruned, calibrated, fine-tuned. Made once and kept."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from handlens.errors import DataError
 from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
 from handlens_data.calibration.table import RangeTable
-from handlens_export import compressed, fold, graph, matching, prune, qat, ranges, store
+from handlens_export import channels, compressed, fold, graph, matching, narrow, prune, qat, ranges, store
 from handlens_export.distill import Plan
 from handlens_export.graph import Graph
 from handlens_export.ranges import Ranges
@@ -101,15 +101,18 @@ class Workshop:
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """The network of a recipe."""
-        if recipe.sparsity == 0 and recipe.arithmetic != "int8":
+        if not recipe.remade and recipe.arithmetic != "int8":
             return Prepared(self.parent, {}, None, "")
         network, notes = self.parent, []
+        if recipe.channels:
+            network, note = self._narrowed(recipe)
+            notes.append(note)
         if recipe.sparsity:
-            network, note = self._pruned(recipe)
+            network, note = self._pruned(recipe, network)
             notes.append(note)
         if recipe.arithmetic != "int8":
             return Prepared(network, {}, None, "; ".join(notes))
-        found = self._ranges(network)
+        found = self._ranges(network, recipe)
         if recipe.qat_steps:
             network, found, note = self._quantization_aware(recipe, network, found)
             notes.append(note)
@@ -121,39 +124,59 @@ class Workshop:
         RangeTable(model=name, ranges=found, **facts).save(self.kept.folder / f"{name}.ranges.json")
         return Prepared(network, found, record, "; ".join(notes))
 
-    def _ranges(self, network: Graph) -> Ranges:
+    def _ranges(self, network: Graph, recipe: Recipe) -> Ranges:
         """The ranges of a network: of the table that was given, or measured on the calibration images.
 
         Raises:
             DataError: the table is of another network.
         """
-        table = self.options.ranges
+        table, name = self.options.ranges, f"{self.source.name}-{recipe.name}"
         if table is None:
             return ranges.calibrate(network, self.calibration_batch, self.source.input, matching=self.matching)
-        wanted = set(ranges.places(network))
-        if wanted != set(table.ranges):
-            names = sorted(wanted ^ set(table.ranges))
+        if table.model != name or set(table.ranges) != set(ranges.places(network)):
             raise DataError(
-                f"the table of ranges is of {table.model}, another network: {len(names)} tensors differ, such as "
-                f"{names[0]}. Use the table of the very network, or calibrate anew without --ranges"
+                f"the table of ranges is of {table.model}, another network than {name}. "
+                "Export that recipe alone with its own table, or calibrate anew without --ranges"
             )
         return dict(table.ranges)
 
-    def _pruned(self, recipe: Recipe) -> tuple[Graph, str]:
+    def _narrowed(self, recipe: Recipe) -> tuple[Graph, str]:
+        plan = self._plan(recipe.channel_steps, recipe.channel_rate)
+        facts = self._facts(self.parent, plan) | {"channels": recipe.channels, "parts": recipe.channel_rounds}
+        path = self.kept.path("channels", facts)
+        kept = self.kept.load(path)
+        if kept is None:
+            self.say(f"removing channels worth {recipe.channels:.0%}, then at most {plan.max_minutes:g} minutes")
+            found = narrow.narrow(
+                self.parent,
+                self.tuning[0],
+                self.source.input,
+                recipe.channels,
+                plan,
+                self.matching,
+                recipe.channel_rounds,
+            )
+            kept = store.Kept(store.weights_of(found.graph), {}, found.note)
+            self.kept.save(path, kept)
+        else:
+            self.say(f"narrower network taken from {path.parent.name}/{path.name}")
+        return channels.resized(self.parent, kept.weights), kept.note
+
+    def _pruned(self, recipe: Recipe, whole: Graph) -> tuple[Graph, str]:
         plan = self._plan(recipe.prune_steps, recipe.prune_rate)
-        facts = self._facts(self.parent, plan) | {"sparsity": recipe.sparsity, "block": recipe.block}
+        facts = self._facts(whole, plan) | {"sparsity": recipe.sparsity, "block": recipe.block}
         path = self.kept.path("pruned", facts)
         kept = self.kept.load(path)
         if kept is None:
             self.say(f"pruning to {recipe.sparsity:.0%} of the weights zero, at most {plan.max_minutes:g} minutes")
             images, spec = self.tuning[0], self.source.input
-            found = prune.prune(self.parent, images, spec, recipe.sparsity, plan, self.matching, recipe.block)
+            found = prune.prune(whole, images, spec, recipe.sparsity, plan, self.matching, recipe.block)
             note = f"in runs of {recipe.block}; depthwise kernels are not pruned"
             kept = store.Kept(store.weights_of(found), {}, note)
             self.kept.save(path, kept)
         else:
             self.say(f"pruned network taken from {path.parent.name}/{path.name}")
-        network = self.parent.with_weights(kept.weights)
+        network = whole.with_weights(kept.weights)
         return network, f"{compressed.zero_fraction(network):.4f} of the prunable weights are zero; {kept.note}"
 
     def _quantization_aware(self, recipe: Recipe, network: Graph, found: Ranges) -> tuple[Graph, Ranges, str]:

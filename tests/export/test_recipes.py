@@ -3,7 +3,7 @@
 import pytest
 
 from handlens.errors import OptionError
-from handlens_export.recipes import RECIPES, parse_formats, parse_recipes
+from handlens_export.recipes import CHANNEL_STEPS, RECIPES, parse_formats, parse_recipes
 
 
 def test_names_are_read_in_order_without_repeats_and_spaces() -> None:
@@ -30,3 +30,17 @@ def test_every_entry_makes_sense(name: str) -> None:
     assert (recipe.sparsity > 0) == (recipe.prune_steps > 0), "pruning without fine-tuning, or the other way round"
     assert recipe.qat_steps == 0 or recipe.arithmetic == "int8", "QAT prepares for int8 alone"
     assert 0 <= recipe.sparsity < 1
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_channels_go_before_any_recipe(name: str) -> None:
+    base, (recipe,) = RECIPES[name], parse_recipes(f"channels40-{name}")
+    assert recipe.name == f"channels40-{name}" and recipe.channels == 0.4 and recipe.channel_steps == CHANNEL_STEPS
+    assert (recipe.arithmetic, recipe.sparsity, recipe.qat_steps) == (base.arithmetic, base.sparsity, base.qat_steps)
+    assert recipe.formats == base.formats and recipe.summary.startswith("40% of the cost") and recipe.remade
+
+
+@pytest.mark.parametrize("name", ["channels00-int8", "channels99-int8", "channels4-int8", "channels40", "channels40-x"])
+def test_a_wrong_share_of_channels_is_refused(name: str) -> None:
+    with pytest.raises(OptionError, match=rf"'{name}'; valid: float32, .*channelsNN- \(NN from 05 to 95\) before any"):
+        parse_recipes(name)

@@ -13,8 +13,8 @@ import numpy as np
 
 from handlens.artifact import Artifact
 from handlens.bench import Figure, Order
-from handlens.bench.browser import BrowserTarget
-from handlens.bench.browser_jobs import Served
+from handlens.bench.browser.jobs import Served
+from handlens.bench.browser.target import BrowserTarget
 from handlens.engine import open_engine
 
 WAIT = 60_000  # milliseconds

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-APPLETS = "cat chmod echo head kill ls mkdir ps rm setsid sha256sum sleep taskset true uname".split()
+APPLETS = "cat chmod echo head kill ls mkdir ps rm sha256sum sleep taskset true uname".split()
 PROPERTIES = {
     "ro.product.cpu.abilist": "x86_64,x86",
     "ro.product.manufacturer": "Debian",
@@ -51,7 +51,9 @@ class Phone:
                 place.symlink_to(os.readlink(entry))
             elif entry.is_dir():
                 place.mkdir()
-                mount("--rbind" if entry.name == "proc" else "--bind", entry, place)
+                # Its own mounts come along only where the kernel insists: in a namespace of a plain user.
+                if subprocess.run(["mount", "--bind", entry, place], capture_output=True, check=False).returncode:
+                    mount("--rbind", entry, place)
                 mount("-o", "remount,bind,ro", place)
         self.data = self.root / "data/local/tmp"
         self.data.mkdir(parents=True)
@@ -80,7 +82,7 @@ class Phone:
     def remove(self) -> None:
         """Ends it, and unmounts all that its root shows."""
         self.pull_out()
-        subprocess.run(["umount", "--recursive", "--lazy", self.root], check=True)
+        subprocess.run(["umount", "--lazy", self.root], check=True)
 
     def left(self) -> list[str]:
         """What is in /data/local/tmp."""

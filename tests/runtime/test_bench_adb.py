@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from handlens.bench import Figure, Options, Order, bridge, open_target
+from handlens.bench import Figure, Options, Order, open_target
+from handlens.bench.adb import bridge
 from handlens.errors import (
     ArtifactTampered,
     DeviceAmbiguous,
@@ -261,6 +262,22 @@ def test_a_phone(fake, file):
         "Convolution (NHWC, QC8) IGEMM 59 %, Convolution (NHWC, QC8) DWConv 26 %, Fully Connected (NC, QS8) GEMM 15 %"
     )
     assert f"by LiteRT's profile: {kinds}" in figure.notes
+
+
+def test_ctrl_c_in_the_sustained_mode_keeps_the_figure(fake, file):
+    fake.plays("a_model_is_measured")
+
+    def interrupted(text: str) -> None:
+        if "without a pause" in text:
+            raise KeyboardInterrupt
+
+    order = Order(files=(file,), threads=(1, 2), runs=20, warmup=2, sustained_minutes=0.01)
+    with open_target("adb", Options(binary=fake.tool)) as target:
+        figures = target.measure(order, interrupted)
+        first = next(figures)
+        with pytest.raises(KeyboardInterrupt):
+            next(figures)
+    assert first.model.runs == 20 and first.notes[-1] == "stopped before the sustained mode had ended"
 
 
 def test_an_old_tool_gives_what_it_has(fake, file):

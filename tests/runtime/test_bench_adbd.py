@@ -17,7 +17,7 @@ import pytest
 from phone import Phone, program
 
 from handlens.artifact import Artifact
-from handlens.bench import Figure, Options, Order, open_target
+from handlens.bench import Bench, Figure, Options, Order, open_target
 from handlens.errors import (
     ArtifactTampered,
     DeviceAmbiguous,
@@ -41,7 +41,7 @@ if not (PACKAGES / "usr/bin/adb").exists():
     pytest.skip("needs a real adbd: make adb-test", allow_module_level=True)
 
 
-class Bench:
+class Desk:
     """The real adb with its server, phones to connect to, and a stand-in for benchmark_model."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,9 +102,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    made = Bench(tmp_path, monkeypatch)
+    made = Desk(tmp_path, monkeypatch)
     try:
         yield made
     finally:
@@ -112,7 +112,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def recorded(bench: Bench, request: pytest.FixtureRequest) -> Iterator[None]:
+def recorded(bench: Desk, request: pytest.FixtureRequest) -> Iterator[None]:
     """Records the test's calls of adb under the test's name, where that is asked for."""
     if not os.environ.get("HANDLENS_ADB_RECORD"):
         yield
@@ -153,6 +153,22 @@ def test_the_zoo_answers_on_the_device_as_it_does_here(bench):
     assert not any("not checked" in note for figure in figures for note in figure.notes)
     assert [figure.artifact for figure in figures] == [file.name for file in files]
     assert phone.left() == []
+
+
+def test_the_command_shows_a_table(bench, tmp_path):
+    """`make adb-test ARGS="-k table -s"` shows it."""
+    phone = bench.connect()
+    out = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "handlens", "bench", str(ZOO / "face-detector.tflite"), "--target", "adb"]
+    command += ["--binary", str(bench.tool), "--threads", "1,2", "--runs", "50", "--json", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert f"adb:{phone.serial}: Debian adbd in a namespace" in done.stdout and "p95" in done.stdout
+    assert [figure.threads for figure in Bench.from_json(out.read_text()).figures] == [1, 2]
+    phone.pull_out()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (2, "") and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def test_no_device(bench, recorded, artifact):

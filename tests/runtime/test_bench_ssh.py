@@ -16,7 +16,7 @@ import pytest
 from handlens import cli
 from handlens.artifact import Artifact
 from handlens.bench import Bench, Order
-from handlens.bench.ssh import SshTarget
+from handlens.bench.ssh.target import SshTarget
 from handlens.errors import DeviceFull, DeviceLost, DeviceNotFound, DeviceUnsuitable, EngineError, OptionError
 
 pytestmark = pytest.mark.skipif(

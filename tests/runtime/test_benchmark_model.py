@@ -1,10 +1,11 @@
 """What `benchmark_model` and an Android device print, read line by line; formats from their sources."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from handlens.bench import android, benchmark_model
+from handlens.bench.adb import android, benchmark_model
 from handlens.errors import DeviceUnsuitable, EngineError
 
 DOCUMENTED = Path(__file__).parent / "transcripts" / "documented"
@@ -68,6 +69,14 @@ def test_statistics_in_each_of_their_forms(line, runs, p50):
 def test_a_failure_is_named_by_its_cause(said, code, error, expected):
     with pytest.raises(error, match=expected):
         benchmark_model.parse(said, code, "a.tflite")
+
+
+@pytest.mark.parametrize("number", ["1.2.3", "1e999", "9" * 5000])
+def test_figures_that_make_no_sense_are_refused(number):
+    for field in ("median=2104", "Init: 18420", "monitoring: 14.2578"):
+        text = documented("benchmark.txt").replace(field, re.sub(r"[\d.]+$", number, field))
+        with pytest.raises(EngineError, match="make no sense"):
+            benchmark_model.parse(text, 0, "a.tflite")
 
 
 def test_what_a_device_prints_cannot_reach_the_terminal_as_control():

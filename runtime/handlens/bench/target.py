@@ -20,9 +20,9 @@ Progress = Callable[[str], None]
 # Kind -> (module, whether something follows the colon: "never", "may" or "must").
 _KINDS = {
     "local": ("handlens.bench.local", "never"),
-    "ssh": ("handlens.bench.ssh", "must"),
-    "adb": ("handlens.bench.adb", "may"),
-    "browser": ("handlens.bench.browser", "never"),
+    "ssh": ("handlens.bench.ssh.target", "must"),
+    "adb": ("handlens.bench.adb.target", "may"),
+    "browser": ("handlens.bench.browser.target", "never"),
 }
 VALID = "local, ssh:HOST, adb, adb:SERIAL, browser"
 

@@ -9,7 +9,7 @@ import pytest
 from browser_run import PROGRAM, WAIT, Run
 
 from handlens.bench import Order
-from handlens.bench.browser_server import own_address
+from handlens.bench.browser.server import own_address
 
 
 @pytest.fixture(scope="module")

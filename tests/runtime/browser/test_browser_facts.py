@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from handlens.bench import browser
-from handlens.bench.browser_facts import Facts, device, limits
-from handlens.bench.browser_jobs import engine_for, jobs
+from handlens.bench.browser import target as browser
+from handlens.bench.browser.facts import Facts, device, limits
+from handlens.bench.browser.jobs import engine_for, jobs
 from handlens.bench.figures import Order
 from handlens.errors import ManifestInvalid, OptionError
 

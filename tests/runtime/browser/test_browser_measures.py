@@ -11,7 +11,7 @@ import pytest
 from browser_run import PROGRAM, Run, furthest, heard, look
 
 from handlens.artifact import Artifact
-from handlens.bench.browser_server import own_address
+from handlens.bench.browser.server import own_address
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 engines = pytest.importorskip("handlens_browser", reason="handlens-browser is not installed")
@@ -35,15 +35,17 @@ def test_every_engine_answers_as_python_does(
     assert furthest(artifact, sent[0]) <= (1 / 100 if "int8" in any_file else 1e-5)
 
 
-@pytest.mark.parametrize("name", ["face-detector", "person-mask-nano"])
-def test_trained_models_answer_as_python_does(name: str, run: Callable[..., Run], window: Callable[..., Any]) -> None:
-    artifact = Artifact.open(ZOO / f"{name}.tflite")
-    page, started = window(), run(artifact.path)
+@pytest.mark.slow
+def test_trained_models_answer_as_python_does(run: Callable[..., Run], window: Callable[..., Any]) -> None:
+    files = sorted(ZOO.glob("*.tflite"))
+    page, started = window(), run(*files, runs=1, warmup=0)
     sent = heard(page)
     page.goto(started.address)
-    started.end(page)
-    assert furthest(artifact, sent[0]) <= 1 / 100  # of its range: one or two of 256 steps
-    assert any("golden outputs right" in text for text in started.told)
+    figures = started.end(page)
+    assert [figure.artifact for figure in figures] == [file.name for file in files] and len(sent) == len(files)
+    for file, answers in zip(files, sent, strict=True):
+        assert furthest(Artifact.open(file), answers) <= 1 / 100, file.name  # of its range: one or two of 256 steps
+    assert sum("golden outputs right" in text for text in started.told) == len(files)
 
 
 def test_two_threads_where_the_page_is_isolated(

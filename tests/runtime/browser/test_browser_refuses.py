@@ -9,9 +9,10 @@ import pytest
 from browser_run import Run, look
 
 from handlens.artifact import Artifact
-from handlens.bench import Order, browser
-from handlens.bench.browser import BrowserTarget
-from handlens.bench.browser_jobs import Served
+from handlens.bench import Order
+from handlens.bench.browser import target as browser
+from handlens.bench.browser.jobs import Served
+from handlens.bench.browser.target import BrowserTarget
 from handlens.errors import (
     ArtifactTampered,
     DeviceLost,
@@ -55,6 +56,21 @@ def test_a_page_that_is_closed_is_an_error(
     page.close()
     with pytest.raises(DeviceLost, match="closed before it was done"):
         started.end()
+
+
+def test_a_page_whose_work_stands_still_is_an_error(
+    write: Callable[..., Artifact],
+    run: Callable[..., Run],
+    window: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(browser, "STILL_S", 2)
+    page, started = window(), run(write().path)
+    # A worker that never answers: what one that ran out of memory looks like.
+    page.route("**/page/worker.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto(started.address)
+    with pytest.raises(DeviceLost, match="stood still"):
+        started.end(page)
 
 
 def test_nobody_comes(write: Callable[..., Artifact], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +150,7 @@ def test_ctrl_c_in_the_sustained_mode_keeps_the_figure(
 
     def progress(text: str) -> None:
         page.wait_for_timeout(50)  # lets the page work: both share this thread
-        if page.locator("#jobs li.done").count():
+        if page.locator("#jobs li dl").count():
             raise KeyboardInterrupt
 
     def announce(address: str) -> None:

@@ -13,9 +13,9 @@ import pytest
 from handlens import golden
 from handlens.artifact import Artifact
 from handlens.bench import Figure, Order
-from handlens.bench.browser_jobs import Served
-from handlens.bench.browser_server import Server
-from handlens.bench.browser_visit import Visit
+from handlens.bench.browser.jobs import Served
+from handlens.bench.browser.server import Server
+from handlens.bench.browser.visit import Visit
 from handlens.engine import open_engine
 from handlens.errors import EngineUnavailable, EngineWrong
 

@@ -48,7 +48,6 @@ LOOK = "\n".join(
         "done",
         "taskset 1 true >/dev/null 2>&1 && echo taskset=yes",
         "command -v sha256sum >/dev/null 2>&1 && echo sha256sum=yes",
-        "command -v setsid >/dev/null 2>&1 && echo setsid=yes",
         "true",
     ]
 )
@@ -79,7 +78,6 @@ class Facts:
         cores: (number, highest clock in kHz or 0 where it is not told), the quickest first.
         taskset: whether a program can be pinned.
         sha256sum: whether files can be checked.
-        setsid: whether a program can be started so that it ends with all its children.
     """
 
     device: str
@@ -87,7 +85,6 @@ class Facts:
     cores: tuple[tuple[int, int], ...]
     taskset: bool
     sha256sum: bool
-    setsid: bool
 
     def pinned(self, threads: int) -> tuple[int, ...]:
         """The cores for so many threads, the quickest, ascending; all where there are fewer, none where none can be."""
@@ -118,7 +115,6 @@ def facts(text: str) -> Facts:
         cores=tuple((number, clocks.get(number, 0)) for number in quickest),
         taskset=told.get("taskset") == "yes",
         sha256sum=told.get("sha256sum") == "yes",
-        setsid=told.get("setsid") == "yes",
     )
 
 
@@ -166,7 +162,7 @@ def busiest(text: str, ours: str) -> str:
     shares: dict[str, float] = {}
     for line in text.splitlines():
         share, _, name = line.strip().partition(" ")
-        name = _printable(name.strip())
+        name = _printable(next(iter(name.split()), ""))  # some put their arguments into their name
         if re.fullmatch(r"\d+(\.\d+)?", share) and name not in (ours, "ps", "sh"):
             shares[name] = shares.get(name, 0.0) + float(share)
     found = sorted(shares.items(), key=lambda item: -item[1])[:3]

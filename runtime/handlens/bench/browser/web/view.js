@@ -65,8 +65,8 @@ export const show = {
     state(job, "running", "running");
     byId(`job-${job.number}`).scrollIntoView({ block: "nearest" });
   },
-  done(job, figure, verdict) {
-    const item = state(job, "done", "done");
+  figure(job, figure, verdict) {
+    const item = byId(`job-${job.number}`);
     put(item, "p", verdict, "faint");
     const list = put(item, "dl", "");
     for (const [label, key] of FIGURES) {
@@ -75,6 +75,9 @@ export const show = {
       put(cell, "dt", label);
       put(cell, "dd", `${figure[key].toFixed(figure[key] < 10 ? 2 : 1)} ms`);
     }
+  },
+  done(job) {
+    state(job, "done", "done");
     byId("bar").value = job.number + 1;
   },
   failed(job, message) {

@@ -16,7 +16,7 @@ from handlens.artifact import Artifact
 from handlens.bench.conversation import ENTRY, converse
 from handlens.bench.figures import Figure, Order
 from handlens.bench.machine import Host
-from handlens.bench.shell import Shell, zipped
+from handlens.bench.ssh.shell import Shell, zipped
 from handlens.bench.target import Options, Progress
 from handlens.engine import ENGINES
 from handlens.errors import ArtifactTampered, DeviceLost, DeviceUnsuitable, EngineError, HandlensError

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from handlens.bench import android, sensors
-from handlens.bench.android import Thermometer
-from handlens.bench.bridge import Bridge
+from handlens.bench import sensors
+from handlens.bench.adb import android
+from handlens.bench.adb.android import Thermometer
+from handlens.bench.adb.bridge import Bridge
 from handlens.errors import ArtifactTampered, DeviceError, DeviceUnsuitable
 
 TOOL = "benchmark_model"
@@ -158,11 +159,10 @@ class Device:
         pin = f"taskset {sum(1 << core for core in cores):x} " if cores else ""
         look = f"{android.CLOCKS}; {android.THERMOMETERS[self.thermometer]}"
         told = " ".join(map(shlex.quote, arguments))
-        own = "setsid " if self.facts.setsid else ""
         # In the background, so that its number is known to the guard; the sensors right before and right after.
         script = (
             f"cd {self._folder} || exit 97; {look}; echo '#run'; "
-            f"{own}{pin}./{TOOL} {told} & echo $! >pid; wait $!; code=$?; rm -f pid; "
+            f"{pin}./{TOOL} {told} & echo $! >pid; wait $!; code=$?; rm -f pid; "
             f"echo; echo '#after'; {look}; exit $code"
         )
         answer = self._bridge.shell(script, timeout, tick)
@@ -179,8 +179,11 @@ class Device:
     def _start_guard(self) -> None:
         folder = self._folder
         script = (
-            f"clean() {{ if [ -f {folder}/pid ]; then pid=$(cat {folder}/pid); "
-            f'kill -9 -- "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null; fi; rm -rf {folder}; }}; '
+            # The tool by its number, and whatever it started by the folder that it works in.
+            f"clean() {{ [ ! -f {folder}/pid ] || kill -9 $(cat {folder}/pid); "
+            f"ls -l /proc/[0-9]*/cwd | while read -r line; do case $line in *' -> {folder}'*) "
+            "line=${line##*/proc/}; kill -9 ${line%%/*};; esac; done; "
+            f"rm -rf {folder}; }} 2>/dev/null; "
             f"mkdir -m 700 {folder} || exit 1; trap clean EXIT; trap 'exit 0' HUP INT TERM PIPE; "
             "echo ready; cat >/dev/null"
         )

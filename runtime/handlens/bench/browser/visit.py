@@ -18,9 +18,9 @@ import numpy as np
 
 from handlens import _codec, golden, selfcheck
 from handlens.bench import sustained
-from handlens.bench.browser_arrays import Answers, Refusal, outputs, times
-from handlens.bench.browser_facts import Facts, device, limits
-from handlens.bench.browser_jobs import Job, Served, jobs
+from handlens.bench.browser.arrays import Answers, Refusal, outputs, times
+from handlens.bench.browser.facts import Facts, device, limits
+from handlens.bench.browser.jobs import Job, Served, jobs
 from handlens.bench.figures import Figure, Moment, Order, Times
 from handlens.errors import ArtifactTampered, EngineError, EngineUnavailable, EngineWrong, HandlensError
 
@@ -67,8 +67,9 @@ class Visit:
         """Makes a token."""
         self.token = secrets.token_urlsafe(16)
         self.events: queue.Queue[Event] = queue.Queue()
-        self.heard = time.monotonic()
+        self.heard = self.moved = time.monotonic()
         self.leaving = False
+        self._doing = ""
         self._order, self._served, self._versions, self._engines = order, served, dict(versions), engines
         self._lock = threading.RLock()
         self._session: str | None = None
@@ -191,6 +192,7 @@ class Visit:
         )
         with self._lock:
             state.figure = figure
+            state.moments.clear()  # of before the page was loaded again
         if not self._order.sustained_minutes:
             self._end(state)
         pipeline = figure.pipeline.p50_ms if figure.pipeline else None
@@ -225,9 +227,10 @@ class Visit:
         """The page lives, or says that it goes."""
         self.leaving = message.get("leaving") is True
         doing = message.get("doing")
-        if isinstance(doing, str) and doing and self._jobs:
+        if isinstance(doing, str) and doing != self._doing:
+            self._doing, self.moved = doing, time.monotonic()
             running = next((job for job in self._jobs if not self._states[job.number].done), None)
-            if running:
+            if running and doing:
                 self._tell(f"{self._title(running)}: {_ascii(doing)[:60]}")
         return {}
 
@@ -238,6 +241,7 @@ class Visit:
             return tuple(_whole(state, "stopped before the sustained mode had ended") for state in waiting)
 
     def _state(self, message: Mapping[str, Any]) -> tuple[Job, _State]:
+        self.moved = time.monotonic()
         number = message.get("job")
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(self._jobs):
             raise Refusal(400, "There is no such job.")

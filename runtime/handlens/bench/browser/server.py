@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from handlens import _codec
-from handlens.bench.browser_arrays import Refusal
-from handlens.bench.browser_visit import Visit
+from handlens.bench.browser.arrays import Refusal
+from handlens.bench.browser.visit import Visit
 from handlens.errors import HandlensError, ManifestInvalid
 
 _TYPES = {

@@ -4,11 +4,12 @@ The formats are those of its own sources (tflite/tools/benchmark/benchmark_model
 the statistics of tensorflow/core/util/stats_calculator.h); lines begin with "INFO: " or do not, by version.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
 from handlens.bench.figures import Times
-from handlens.errors import DeviceUnsuitable, EngineError
+from handlens.errors import DeviceUnsuitable, EngineError, ManifestInvalid
 
 _NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"
 _STATISTICS = re.compile(
@@ -120,7 +121,14 @@ def parse(text: str, code: int, name: str) -> Report:
     timings = _TIMINGS.search(text)
     if code != 0 or timings is None:
         raise _failed(text, code, name)
-    init, first, _, mean = (float(value) / 1e3 for value in timings.groups())
+    try:
+        return _report(text, timings)
+    except (ValueError, ManifestInvalid) as error:
+        raise EngineError(f"benchmark_model on {name} printed figures that make no sense: {error}") from None
+
+
+def _report(text: str, timings: re.Match[str]) -> Report:
+    init, first, _, mean = (_finite(value) / 1e3 for value in timings.groups())
     # The first line of statistics is the warm-up's. The profile prints more of them, after the summary.
     times, runs = _times(text[: timings.start()])
     delegated = _DELEGATED.search(text)
@@ -132,12 +140,19 @@ def parse(text: str, code: int, name: str) -> Report:
         times=times,
         mean_ms=mean,
         runs=runs,
-        peak_memory_mb=float(peak[1]) if peak and float(peak[1]) > 0 else None,
-        grown_mb=float(grew[2]) if grew else None,
+        peak_memory_mb=_finite(peak[1]) if peak and float(peak[1]) > 0 else None,
+        grown_mb=_finite(grew[2]) if grew else None,
         delegated=f"{delegated[1]} of {delegated[2]} nodes run in {delegated[3]}" if delegated else "",
         by_type=_by_type(text[timings.end() :]),
         unknown=tuple(unknown[1].split()) if unknown else (),
     )
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{value}")
+    return value
 
 
 def _times(text: str) -> tuple[Times | None, int]:

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from handlens.artifact import Artifact
-from handlens.bench.browser_jobs import Served, engine_for
-from handlens.bench.browser_server import Server, own_address
-from handlens.bench.browser_visit import Visit
+from handlens.bench.browser.jobs import Served, engine_for
+from handlens.bench.browser.server import Server, own_address
+from handlens.bench.browser.visit import Visit
 from handlens.bench.figures import Figure, Order
 from handlens.bench.machine import Host
 from handlens.bench.target import Options, Progress
@@ -27,6 +27,7 @@ ENGINES = "handlens_browser"
 
 OPEN_WITHIN_S = 900.0
 SILENCE_S = 90.0
+STILL_S = 900.0
 LEAVING_S = 15.0
 
 
@@ -156,6 +157,11 @@ def _check_alive(visit: Visit, start: float) -> None:
     elif silent > SILENCE_S:
         raise DeviceLost(
             f"the browser said nothing for {SILENCE_S:.0f} s; run it again, with the page in front and the screen on"
+        )
+    elif time.monotonic() - visit.moved > STILL_S:
+        raise DeviceLost(
+            f"the page lives, but its work stood still for {STILL_S / 60:.0f} minutes (out of memory?); "
+            "run it again with fewer threads, or one file at a time"
         )
 
 

@@ -174,7 +174,7 @@ class Shell:
 
 def zipped() -> bytes:
     """The running runtime as a zip that Python imports from; without its commands and its server."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(root.rglob("*.py")):

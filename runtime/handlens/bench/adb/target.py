@@ -9,10 +9,11 @@ from typing import Self
 
 from handlens import golden
 from handlens.artifact import Artifact
-from handlens.bench import benchmark_model, bridge, sustained
-from handlens.bench.benchmark_model import MAX_S, Report
-from handlens.bench.device import HOW, TOOL, Call, Device
-from handlens.bench.device_goldens import DeviceEngine
+from handlens.bench import sustained
+from handlens.bench.adb import benchmark_model, bridge
+from handlens.bench.adb.benchmark_model import MAX_S, Report
+from handlens.bench.adb.device import HOW, TOOL, Call, Device
+from handlens.bench.adb.goldens import DeviceEngine
 from handlens.bench.figures import Figure, Moment, Order
 from handlens.bench.machine import Host
 from handlens.bench.target import Options, Progress

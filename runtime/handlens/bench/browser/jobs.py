@@ -12,7 +12,7 @@ import numpy as np
 from handlens import golden, image
 from handlens.artifact import Artifact
 from handlens.bench import pipeline
-from handlens.bench.browser_facts import Facts
+from handlens.bench.browser.facts import Facts
 from handlens.bench.figures import Order
 from handlens.errors import OptionError
 from handlens.manifest import InputSpec, OutputSpec

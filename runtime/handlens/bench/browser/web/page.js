@@ -72,12 +72,13 @@ async function measure(plan, job) {
       clock_step_ms: alone.step,
       hidden,
     });
-    show.done(job, figure, verdict.message);
+    show.figure(job, figure, verdict.message);
     if (plan.sustained_minutes) {
       order += 1;
       await worker.ask("sustain", { minutes: plan.sustained_minutes, span: plan.span_s });
     }
     await Promise.all(sent);
+    show.done(job);
   } catch (error) {
     if (error instanceof Refused || error instanceof Lost) throw error;
     // When a page is loaded again, what its worker was fetching fails first. That is no trouble of the model's.
