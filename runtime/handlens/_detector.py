@@ -137,7 +137,8 @@ class FaceDetector(Task):
         for group in suppress(found.boxes, found.scores, self._iou, self._options.max_faces):
             best = group[0]
             box, pairs = found.boxes[best], None if found.points is None else found.points[best]
-            if self._weighted and len(group) > 1:
+            # At a threshold of 0, scores may be too small for a float32, and weigh nothing.
+            if self._weighted and len(group) > 1 and found.scores[best] > 0:
                 weights = found.scores[group]
                 box = _mean(found.boxes[group], weights)
                 if found.points is not None:

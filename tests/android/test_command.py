@@ -66,6 +66,9 @@ def test_the_repository_has_the_archive_and_a_pom_beside_it(
         assert archive.read_bytes() == out.read_bytes()
         tree = ElementTree.fromstring(pom.read_bytes())
         assert (tree.findtext(f"{POM}version"), tree.findtext(f"{POM}packaging")) == (version, "aar")
+        # An engine for the artifacts that are there, and none for those that are not.
+        needed = {dependency.findtext(f"{POM}artifactId") for dependency in tree.iter(f"{POM}dependency")}
+        assert needed == {"kotlin-stdlib", "kotlinx-coroutines-core-jvm", "litert"}
         for file in (archive, pom):
             sum_beside = file.with_name(file.name + ".sha1").read_text()
             assert sum_beside == hashlib.sha1(file.read_bytes(), usedforsecurity=False).hexdigest()

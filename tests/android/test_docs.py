@@ -8,7 +8,8 @@ BRIDGE = ROOT / "android_bridge"
 
 
 def lines(files: list[Path]) -> set[str]:
-    return {line.strip() for file in files for line in file.read_text(encoding="utf-8").splitlines()}
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return {line.strip().removeprefix("// ") for line in text.splitlines()}
 
 
 def test_every_line_of_kotlin_and_toml_is_one_of_a_real_file() -> None:

@@ -39,10 +39,9 @@ android {
 kotlin { jvmToolchain(17) }
 
 dependencies {
+    // The library, its artifacts, and an engine for them. Another engine instead:
+    // implementation(libs.handlens) { exclude(group = "com.google.ai.edge.litert") }
     implementation(libs.handlens)
-    implementation(libs.litert)
-    // Instead of, or beside, litert: for .onnx artifacts and OrtEngine.
-    // implementation(libs.onnxruntime)
     implementation(libs.androidx.activity)
     implementation(libs.androidx.lifecycle)
     implementation(libs.camera.camera2)

@@ -7,9 +7,9 @@ import kotlin.math.min
 /**
  * The decoder of this house: one candidate a cell of each stride, sizes as logarithms of strides.
  *
- * For a cell with its centre at c = ((column + 0.5) * s, (row + 0.5) * s): the box's centre is c + s * (dx, dy), its size
- * s * exp(log w, log h), a point c + s * (px, py). Outputs: `score` (1, N, 1), a logit; `box` (1, N, 4); where there are
- * any `points` (1, N, 10) and `gender` (1, N, 1), the logit of female.
+ * For a cell with its centre at c = ((column + 0.5) * s, (row + 0.5) * s): the box's centre is c + s * (dx, dy), its
+ * size s * exp(log w, log h), a point c + s * (px, py). Outputs: `score` (1, N, 1), a logit; `box` (1, N, 4); where
+ * there are any `points` (1, N, 10) and `gender` (1, N, 1), the logit of female.
  */
 internal class Cells(manifest: Manifest, decoding: Decoding) : Decoder {
     private val grid = Grid(manifest, decoding.strides, decoding.strides.map { 1 })

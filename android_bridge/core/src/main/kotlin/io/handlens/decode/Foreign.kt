@@ -9,8 +9,8 @@ import kotlin.math.sqrt
 /**
  * YuNet (Wu, Peng, Yu 2023), as OpenCV's FaceDetectorYN reads it.
  *
- * For each stride s the outputs `cls_s` (1, N, 1), `obj_s` (1, N, 1), `bbox_s` (1, N, 4), `kps_s` (1, N, 10). The score is
- * sqrt(cls * obj), both cut to 0..1. Positions count from the cell's corner, (column + dx) * s; sizes are
+ * For each stride s the outputs `cls_s` (1, N, 1), `obj_s` (1, N, 1), `bbox_s` (1, N, 4), `kps_s` (1, N, 10). The score
+ * is sqrt(cls * obj), both cut to 0..1. Positions count from the cell's corner, (column + dx) * s; sizes are
  * s * exp(log w, log h).
  */
 internal class Yunet(manifest: Manifest, decoding: Decoding) : Decoder {
@@ -26,7 +26,8 @@ internal class Yunet(manifest: Manifest, decoding: Decoding) : Decoder {
         )
     }
 
-    override fun candidates(): Candidates = Candidates(levels.sumOf { it.grid.count }, hasPoints = true, hasGender = false)
+    override fun candidates(): Candidates =
+        Candidates(levels.sumOf { it.grid.count }, hasPoints = true, hasGender = false)
 
     override fun decode(outputs: Outputs, threshold: Double, into: Candidates) {
         into.count = 0
@@ -70,8 +71,8 @@ internal class Yunet(manifest: Manifest, decoding: Decoding) : Decoder {
  * BlazeFace (Bazarevsky et al. 2019), as MediaPipe's short-range graph reads it.
  *
  * Outputs: `score` (1, N, 1), a logit; `box` (1, N, 16): centre less the anchor's, size, six points less the anchor's
- * centre, all in pixels of the input. An anchor is a cell's centre. The six points (eyes, nose, middle of the mouth, ears)
- * lack the corners of the mouth, so the faces have no points.
+ * centre, all in pixels of the input. An anchor is a cell's centre. The six points (eyes, nose, middle of the mouth,
+ * ears) lack the corners of the mouth, so the faces have no points.
  */
 internal class BlazeFace(manifest: Manifest, decoding: Decoding) : Decoder {
     private val grid = Grid(manifest, decoding.strides, decoding.anchors.ifEmpty { decoding.strides.map { 1 } })

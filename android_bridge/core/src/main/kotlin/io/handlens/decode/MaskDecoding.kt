@@ -37,7 +37,7 @@ internal class MaskDecoding private constructor(
         /**
          * Reads a manifest's `decoding`.
          *
-         * @throws ManifestInvalid it is missing or breaks a rule, or the geometry, an output or the labels do not fit it.
+         * @throws ManifestInvalid it is missing or breaks a rule, or geometry, an output or the labels do not fit it.
          */
         fun of(manifest: Manifest): MaskDecoding {
             if (manifest.input.fit !in FITS) {

@@ -36,7 +36,7 @@ internal object Thresholds {
             ""
         }
         return "${manifest.name} ${manifest.version} has no threshold for a false match rate of $fmr; measured ones: " +
-            "${rates.joinToString().ifEmpty { "none" }}$needed; choose one of those rates, or evaluate the file on more " +
-            "people"
+            "${rates.joinToString().ifEmpty { "none" }}$needed; choose one of those rates, or evaluate the file on " +
+            "more people"
     }
 }

@@ -15,8 +15,8 @@ import io.handlens.image.RgbImage
 /**
  * Says what people look like on crops of them, with an attribute artifact.
  *
- * The heads and their labels come from the artifact: gender, torso_type, torso_colour, leg_type, leg_colour and luggage in
- * the zoo's. Every head answers, whatever the image shows: read the confidence, and find the person first.
+ * The heads and their labels come from the artifact: gender, torso_type, torso_colour, leg_type, leg_colour and luggage
+ * in the zoo's. Every head answers, whatever the image shows: read the confidence, and find the person first.
  */
 public class AttributeClassifier private constructor(session: Session) : Task(session) {
     private val reader = HeadReader(manifest)

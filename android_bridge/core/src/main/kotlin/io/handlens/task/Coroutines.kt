@@ -67,8 +67,8 @@ public suspend fun Segmenter.segmentAsync(
 /**
  * Answers the newest frame: while [answer] works on one, later frames replace each other, and the last of them is next.
  *
- * The frames are collected in the collector's context, one at a time; [answer] runs on [dispatcher]. Every frame ends up
- * in exactly one of [answer] and [dropped], on cancellation too, so that a camera's buffers can be given back:
+ * The frames are collected in the collector's context, one at a time; [answer] runs on [dispatcher]. Every frame ends
+ * up in exactly one of [answer] and [dropped], on cancellation too, so that a camera's buffers can be given back:
  *
  *     frames.newestFrame(dropped = { it.close() }) { frame -> frame.use { detector.detect(it.toRgb()) } }
  *

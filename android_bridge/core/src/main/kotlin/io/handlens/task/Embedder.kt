@@ -44,8 +44,8 @@ private fun usable(values: FloatArray, dimension: Int): Double {
     val length = length(values)
     if (values.size != dimension || !length.isFinite() || length == 0.0) {
         throw InputError(
-            "a template has ${values.size} numbers and length $length; expected $dimension numbers that are finite and " +
-                "not all zero, as embed returns them",
+            "a template has ${values.size} numbers and length $length; expected $dimension numbers that are finite " +
+                "and not all zero, as embed returns them",
         )
     }
     return length

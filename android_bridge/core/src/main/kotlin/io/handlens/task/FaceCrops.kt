@@ -10,8 +10,8 @@ import kotlin.math.round
 
 /** Cuts faces out of their images. */
 public object FaceCrops {
-    // Where the five points lie in the crops that the gender model learnt from, in parts of the side; and how such a crop
-    // follows from a box alone: its side in longer sides of the box, its centre in sides below the box's. As in Python.
+    // Where the five points lie in the crops that the gender model learnt from, in parts of the side; and how such a
+    // crop follows from a box alone: its side in longer sides of the box, its centre in sides below the box's.
     private val POINTS = doubleArrayOf(0.303, 0.283, 0.697, 0.283, 0.5, 0.523, 0.329, 0.672, 0.671, 0.672)
     private const val SIDE = 0.89
     private const val DROP = 0.094
@@ -62,5 +62,6 @@ public object FaceCrops {
         return into
     }
 
-    private fun blank(side: Int, channels: Int): RgbImage = RgbImage(ByteArray(side * side * channels), side, side, channels)
+    private fun blank(side: Int, channels: Int): RgbImage =
+        RgbImage(ByteArray(side * side * channels), side, side, channels)
 }

@@ -57,8 +57,8 @@ public class FaceVerifier private constructor(session: Session) : Embedder(sessi
      * templates are of one person.
      *
      * @param fmr the false match rate wanted, such as 0.01.
-     * @throws RateUnsupported the manifest has none for this rate, or fewer comparisons behind it than the rule of three
-     *   asks for (3 / rate).
+     * @throws RateUnsupported the manifest has none for this rate, or fewer comparisons behind it than the rule of
+     *   three asks for (3 / rate).
      */
     public fun threshold(fmr: Double): Threshold = Thresholds.of(manifest, fmr)
 

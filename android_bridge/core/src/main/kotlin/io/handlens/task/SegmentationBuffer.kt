@@ -3,8 +3,8 @@ package io.handlens.task
 import io.handlens.image.RgbImage
 
 /**
- * A segmentation in arrays that a frame loop fills anew for each frame; it allocates only when the image's size changes.
- * Not thread-safe.
+ * A segmentation in arrays that a frame loop fills anew for each frame; it allocates only when the image's size
+ * changes. Not thread-safe.
  */
 public class SegmentationBuffer {
     internal var plane: RgbImage = RgbImage(ByteArray(1), 1, 1, channels = 1)

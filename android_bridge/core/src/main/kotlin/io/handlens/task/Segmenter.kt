@@ -27,8 +27,8 @@ public class Segmenter private constructor(session: Session) : Task(session) {
      * Segments an image.
      *
      * @param image RGB, upright.
-     * @return masks and labels in pixels of the image, the letterbox undone. An image of nothing gives an empty mask, no
-     *   labels but background, and no box.
+     * @return masks and labels in pixels of the image, the letterbox undone. An image of nothing gives an empty mask,
+     *   no labels but background, and no box.
      * @throws ImageShapeError the image is not RGB.
      * @throws EngineWrong the model's answer is not finite.
      * @throws EngineError the engine failed, or is closed.
@@ -73,8 +73,8 @@ public class Segmenter private constructor(session: Session) : Task(session) {
         private fun requireMask(manifest: Manifest) {
             if (manifest.decoding["kind"] == JsonText(MaskDecoding.KIND)) return
             throw OptionError(
-                "the artifact ${manifest.name} is for the task '${manifest.task}' and says nothing of masks; expected a " +
-                    "segmenter, such as 'person-mask', whose manifest has \"decoding\": {\"kind\": \"mask\"}",
+                "the artifact ${manifest.name} is for the task '${manifest.task}' and says nothing of masks; " +
+                    "expected a segmenter, such as 'person-mask', whose manifest has \"decoding\": {\"kind\": \"mask\"}",
             )
         }
     }

@@ -50,7 +50,9 @@ class DecodeVectorsTest {
             val expected = row["faces"].items.map { it as JsonObject }
             assertEquals(expected.size, answer.buffer.size, name)
             val image = row["image"].ints.max()
-            for ((index, face) in expected.withIndex()) worst = maxOf(worst, distance(face, answer.buffer, index) / image)
+            for ((index, face) in expected.withIndex()) {
+                worst = maxOf(worst, distance(face, answer.buffer, index) / image)
+            }
         }
         // The exponential's last digit is all that may differ: a part in ten million of the image's longer side.
         assertTrue(worst < 1e-5, "boxes and points differ by $worst of the image")
@@ -92,7 +94,9 @@ class DecodeVectorsTest {
 
     private fun distance(face: JsonObject, buffer: FaceBuffer, index: Int): Double {
         var worst = 0.0
-        for ((at, value) in face["box"].doubles.withIndex()) worst = maxOf(worst, abs(value - buffer.boxes[4 * index + at]))
+        for ((at, value) in face["box"].doubles.withIndex()) {
+            worst = maxOf(worst, abs(value - buffer.boxes[4 * index + at]))
+        }
         val points = face.given("points")
         assertEquals(points != null, buffer.hasPoints)
         for ((at, value) in (points?.doubles ?: DoubleArray(0)).withIndex()) {

@@ -18,8 +18,8 @@ class AllocationTest {
     )
 
     /**
-     * Bytes that some rounds of [round] allocate, after the first. So early they are interpreted, as a phone may run them:
-     * a compiler that has seen more would remove small objects, and hide them from this test.
+     * Bytes that some rounds of [round] allocate, after the first. So early they are interpreted, as a phone may run
+     * them: a compiler that has seen more would remove small objects, and hide them from this test.
      */
     private fun allocated(round: (RgbImage) -> Unit): Long {
         assumeTrue(threads.isThreadAllocatedMemorySupported && threads.isThreadAllocatedMemoryEnabled)

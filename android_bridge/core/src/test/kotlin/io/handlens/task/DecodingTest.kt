@@ -32,11 +32,11 @@ class DecodingTest {
             """{"kind": "cells", "strides": 8}                                 | expected a list""",
             """{"kind": "cells", "strides": [10]}                              | stride 10 does not divide""",
             """{"kind": "cells", "strides": [16]}                              | has shape [1, 96, 1]""",
-            """{"kind": "cells", "strides": [8], "score_threshold": 1.5}       | score_threshold is 1.5; valid: 0 to 1""",
+            """{"kind": "cells", "strides": [8], "score_threshold": 1.5}       | score_threshold is 1.5; valid""",
             """{"kind": "cells", "strides": [8], "nms_iou": true}              | expected a finite number""",
             """{"kind": "cells", "strides": [8], "nms": "soft"}                | valid: best, weighted""",
             """{"kind": "cells", "strides": [8], "anchors": [1, 2]}            | anchors is [1, 2]""",
-            """{"kind": "cells", "strides": [8], "threshold": 0.5}             | unknown key 'threshold'; valid keys: kind""",
+            """{"kind": "cells", "strides": [8], "threshold": 0.5}             | unknown key 'threshold'; valid""",
             """{"kind": "cells", "strides": [8], "outputs": {"score": "gone"}} | needs an output 'score'""",
             """{"kind": "cells", "strides": [8], "outputs": {"score": 3}}      | expected text""",
         ],
@@ -63,7 +63,7 @@ class DecodingTest {
 
     @Test
     fun `aligned faces are no input for a detector, nor whole pictures for a verifier`() {
-        val aligned = described("face-detector", input(64, 96, Fit.ALIGN), heads, """{"kind": "cells", "strides": [8]}""")
+        val aligned = described("face-detector", input(64, 96, Fit.ALIGN), heads, CELLS)
         assertThrows<ManifestInvalid> { FaceDetector.load(artifact(aligned), answering(emptyMap())) }
         val whole = described("face-verifier", input(64, 96), mapOf("embedding" to listOf(1, 4)))
         assertThrows<ManifestInvalid> { FaceVerifier.load(artifact(whole), answering(emptyMap())) }
@@ -86,9 +86,8 @@ class DecodingTest {
             "needs an output 'mask'" to mask(kind, mapOf("mask" to listOf(1, 4, 4, 2))),
             "K of 2 to 255" to mask(kind, map + ("classes" to listOf(1, 4, 4, 1))),
             "a segmenter takes" to mask(kind, map, fit = Fit.ALIGN),
-            "which 2 labels do not fit" to mask("""{"kind": "mask", "labels_of": "classes"}""", classes, listOf("a", "b")),
-            "which 3 labels do not fit" to
-                mask("""{"kind": "mask", "labels_of": "classes"}""", classes, listOf("a", "b", "b")),
+            "which 2 labels do not fit" to mask(LABELLED, classes, listOf("a", "b")),
+            "which 3 labels do not fit" to mask(LABELLED, classes, listOf("a", "b", "b")),
             "names 'alpha'; valid: mask" to mask("""{"kind": "mask", "outputs": {"alpha": "mask"}}""", map),
             "valid: sigmoid, none" to mask("""{"kind": "mask", "activation": "relu"}""", map),
         )
@@ -130,8 +129,14 @@ class DecodingTest {
                 described("gender", input(4, 4), mapOf("a" to listOf(1, 1)), labels = listOf("female", "male")),
         )
         for ((says, manifest) in cases) {
-            val error = assertThrows<ManifestInvalid> { GenderClassifier.load(artifact(manifest), answering(emptyMap())) }
+            val error =
+                assertThrows<ManifestInvalid> { GenderClassifier.load(artifact(manifest), answering(emptyMap())) }
             assertTrue(says in error.message.orEmpty(), error.message)
         }
+    }
+
+    private companion object {
+        const val CELLS = """{"kind": "cells", "strides": [8]}"""
+        const val LABELLED = """{"kind": "mask", "labels_of": "classes"}"""
     }
 }

@@ -36,8 +36,8 @@ class LabelVectorsTest {
             val into = RgbImage(ByteArray(height * width) { 7 }, width, height, channels = 1)
             val map = Patterns.generate(row["generator"].text, row["seed"].int.toLong(), rowCount, columnCount, 1)
             MapPlacer(spec(row)).place(map, into)
-            val line = (0 until width step maxOf(1, width / 16)).map { into.pixels[height / 2 * width + it].toInt() and 255 }
-            assertEquals(row["row"].ints, line)
+            val columns = 0 until width step maxOf(1, width / 16)
+            assertEquals(row["row"].ints, columns.map { into.pixels[height / 2 * width + it].toInt() and 255 })
             assertEquals(row["sha256"].text, sha256(into.pixels))
         }
         VectorLog.record("mask", rows.size, 0.0)
@@ -63,8 +63,10 @@ class LabelVectorsTest {
             assertEquals(row["row"].ints, List(found.width) { found.alpha[line + it].toInt() and 255 })
             assertEquals(row["alpha"].text, sha256(found.alpha))
             assertEquals(row.given("labels")?.text, found.labels?.let(::sha256))
-            assertEquals(row["masked"].ints, listOf(0.0, 0.5, 0.75, 1.0).map { limit -> found.mask(limit).count { it } })
-            assertEquals(row.given("box")?.ints, found.box?.let { listOf(it.left, it.top, it.left + it.width, it.top + it.height) })
+            val limits = listOf(0.0, 0.5, 0.75, 1.0)
+            assertEquals(row["masked"].ints, limits.map { limit -> found.mask(limit).count { it } })
+            val box = found.box?.let { listOf(it.left, it.top, it.left + it.width, it.top + it.height) }
+            assertEquals(row.given("box")?.ints, box)
             val areas = (row["areas"] as JsonObject).entries.mapValues { it.value.number }
             assertEquals(areas, found.areas())
             assertEquals(row.given("class")?.text, found.className)

@@ -59,9 +59,8 @@ class TaskTest {
         detector.close()
         assertEquals(1, engines.single().closed)
         assertThrows<EngineError> { detector.detect(picture) }
-        assertThrows<ManifestInvalid> {
-            FaceDetector.load(artifact(described("face-detector", cells.input, mapOf("score" to listOf(1, 16, 1)))), factory)
-        }
+        val half = described("face-detector", cells.input, mapOf("score" to listOf(1, 16, 1)))
+        assertThrows<ManifestInvalid> { FaceDetector.load(artifact(half), factory) }
         assertEquals(1, engines.last().closed)
     }
 

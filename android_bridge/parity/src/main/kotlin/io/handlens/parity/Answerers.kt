@@ -2,6 +2,8 @@ package io.handlens.parity
 
 import io.handlens.OptionError
 import io.handlens.artifact.Artifact
+import io.handlens.door.Gates
+import io.handlens.door.Verdict
 import io.handlens.engine.EngineFactory
 import io.handlens.image.RgbImage
 import io.handlens.task.AttributeClassifier
@@ -44,6 +46,11 @@ internal fun answerer(name: String, artifact: Artifact, engine: EngineFactory, s
         "detect" -> Answerer(FaceDetector.load(artifact, engine, DetectorOptions(scoreThreshold))) { image, _ ->
             detect(image).map(::face)
         }
+        "gates" -> Gates().let { gates ->
+            Answerer(FaceDetector.load(artifact, engine, DetectorOptions(scoreThreshold))) { image, _ ->
+                gates.judge(image, detect(image)).map(::verdict)
+            }
+        }
         "verify" -> Answerer(FaceVerifier.load(artifact, engine)) { image, points ->
             embed(image, Face(NO_BOX, 1.0, points.chunked(2) { (x, y) -> Point(x, y) }))
         }
@@ -57,7 +64,7 @@ internal fun answerer(name: String, artifact: Artifact, engine: EngineFactory, s
     }
 
 /** The names that [answerer] takes. */
-internal const val TASKS: String = "detect, verify, reid, attributes, gender, segment"
+internal const val TASKS: String = "detect, gates, verify, reid, attributes, gender, segment"
 
 // A verifier aligns by the points alone.
 private val NO_BOX = Box(0.0, 0.0, 1.0, 1.0)
@@ -67,6 +74,13 @@ private fun face(face: Face): Map<String, Any?> = mapOf(
     "score" to face.score,
     "points" to face.points?.map { listOf(it.x, it.y) },
     "gender" to face.gender?.let(::gender),
+)
+
+private fun verdict(verdict: Verdict): Map<String, Any?> = mapOf(
+    "gate" to verdict.gate,
+    "passed" to verdict.passed,
+    "measured" to verdict.measured,
+    "advice" to verdict.advice,
 )
 
 private fun gender(gender: Gender): List<Any> = listOf(gender.label.text, gender.confidence)

@@ -150,7 +150,7 @@ class ZooAnswersTest {
         MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
 
     private companion object {
-        // A step of an int8 output moves a probability by up to a hundredth; kernels may differ by one between processors.
+        // A step of an int8 output moves a probability by up to a hundredth; kernels may differ by one elsewhere.
         const val SCORE = 0.012
         const val PIXELS = 3.0
         const val LEVELS = 4.0
