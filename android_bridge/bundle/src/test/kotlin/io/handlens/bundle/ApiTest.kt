@@ -3,7 +3,6 @@ package io.handlens.bundle
 import io.handlens.testing.Golden
 import org.jetbrains.kotlin.abi.tools.AbiFilters
 import org.jetbrains.kotlin.abi.tools.AbiTools
-import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
@@ -22,8 +21,11 @@ class ApiTest {
         val now = seen()
         if (System.getProperty("handlens.api") == "update") dump.writeText(now)
         assertTrue(dump.isFile) { "$dump is missing; write it with: mvn -pl bundle -am test -Dapi=update" }
-        assertEquals(dump.readText(), now) {
-            "the public API changed; if that is meant, write the dump anew (-Dapi=update), and a line in the changelog"
+        val (recorded, found) = dump.readLines() to now.lines()
+        val changed = (recorded - found.toSet()).map { "-$it" } + (found - recorded.toSet()).map { "+$it" }
+        assertTrue(dump.readText() == now) {
+            "the public API changed; if that is meant, write the dump anew (-Dapi=update), and a line in the changelog:\n" +
+                changed.joinToString("\n")
         }
     }
 
