@@ -71,6 +71,9 @@ CASES: tuple[dict[str, Any], ...] = (
     {"generator": "face", "seed": 10, "zoom": 2, "size": [150, 130], "points": turned(0, 1.1)},
     {"seed": 11, "zoom": 64, "size": [30, 30], "points": turned(3, 7.7, 800, 790)},
     {"seed": 12, "zoom": 3, "size": [20, 30], "points": turned(0, 0.4, -80, -100)},
+    {"points": turned(7, 1, -78.5, 31)},
+    {"points": turned(-9, 1.2, 74, 40)},
+    {"points": turned(3, 1.1, -82, -66)},
 )
 PAIRS = ((0, 1), (0, 24), (1, 2), (0, 20), (20, 21), (25, 26), (28, 29), (5, 5), (16, 17), (23, 27))
 
