@@ -124,13 +124,13 @@ def harms(
         graph: the network.
         orders: of its groups.
         known: what their readers read.
-        distance: of the network with the given calls' weights in place of its own, to the parent.
+        distance: of the network with the given calls' weights in place of its own, to what it gives with its own.
 
     Returns:
         (C + 1,) by group, rising; between the widths that were measured it follows the group's own errors.
     """
     nodes = {node.name: node for node in graph.nodes}
-    start, found = distance({}), {}
+    found = {}
     for item in orders:
         sizes, measured = [0], [0.0]
         for share in LOOKS:
@@ -143,7 +143,7 @@ def harms(
                     for name in item.group.readers
                 }
                 sizes.append(count)
-                measured.append(max(distance(weights) - start, measured[-1]))
+                measured.append(max(distance(weights), measured[-1]))
         errors = item.errors[np.isfinite(item.errors)]
         at = errors[sizes]
         # Beyond the last look the harm goes on with the error, as steeply as up to it.

@@ -68,7 +68,7 @@ def table(node: Node, x: np.ndarray, ids: np.ndarray, random: np.random.Generato
         ids: (C,) the channel of each.
         random: of the positions.
     """
-    (rows,) = features(node, [x], random)
+    rows = features(node, x, positions(node, random))
     taps = (rows.shape[1] - _has_constant(node)) // len(ids)
     names = np.tile(ids, taps)
     if _has_constant(node):
@@ -77,24 +77,22 @@ def table(node: Node, x: np.ndarray, ids: np.ndarray, random: np.random.Generato
     return Table(wide.T @ wide / len(wide), as_matrix(node, node.weights), names)
 
 
-def features(node: Node, inputs: list[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
-    """Rows (M, F) float32 of the same positions for each of `inputs`, which are (N, H, W, C)."""
+def positions(node: Node, random: np.random.Generator) -> np.ndarray:
+    """Some of the positions at which a convolution multiplies, of each image the same, in one number."""
+    value = node.inputs[0] if node.cls.__name__ == "Conv2DTranspose" else node.output
+    return random.permutation(int(np.prod([n or 1 for n in value.shape[:-1]])))[:POSITIONS]
+
+
+def features(node: Node, x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """What a convolution multiplies at the chosen positions of (N, H, W, C): (N * positions, F) float32."""
     if node.cls.__name__ == "Conv2DTranspose":
-        height, width = inputs[0].shape[1:3]
-        chosen = random.permutation(height * width)[:POSITIONS]
-        return [x.reshape(len(x), height * width, -1)[:, chosen].reshape(-1, x.shape[-1]) for x in inputs]
-    padded = [_padded(node, x) for x in inputs]
+        return x.reshape(len(x), -1, x.shape[-1])[:, chosen].reshape(-1, x.shape[-1])
+    x = _padded(node, x)
     (kh, kw), (sy, sx), (dy, dx) = (node.config[key] for key in ("kernel_size", "strides", "dilation_rate"))
-    height, width = node.output.shape[:2]
-    assert height is not None and width is not None
-    chosen = random.permutation(height * width)[:POSITIONS]
-    y, x_ = np.divmod(chosen, width)
-    found = []
-    for image in padded:
-        taps = [image[:, y * sy + i * dy, x_ * sx + j * dx] for i in range(kh) for j in range(kw)]
-        rows = np.concatenate(taps, axis=-1).reshape(-1, kh * kw * image.shape[-1])
-        found.append(np.concatenate([rows, np.ones((len(rows), 1), rows.dtype)], axis=1))
-    return found
+    row, column = np.divmod(chosen, node.output.shape[1] or 1)
+    taps = [x[:, row * sy + i * dy, column * sx + j * dx] for i in range(kh) for j in range(kw)]
+    rows = np.concatenate(taps, axis=-1).reshape(-1, kh * kw * x.shape[-1])
+    return np.concatenate([rows, np.ones((len(rows), 1), rows.dtype)], axis=1)
 
 
 def as_matrix(node: Node, weights: Weights) -> np.ndarray:
@@ -204,12 +202,9 @@ def _callable(node: Node) -> Callable[[dict[Value, np.ndarray]], Any]:
 def _refit(
     node: Node, old: Node, x: np.ndarray, theirs: np.ndarray, wanted: np.ndarray, random: np.random.Generator
 ) -> Weights:
-    state = random.bit_generator.state
-    (rows,) = features(node, [x], random)
-    random.bit_generator.state = state  # the same positions
-    (target,) = features(old, [theirs], random)
-    mine, start = rows.astype(np.float64), as_matrix(node, node.weights)
-    missing = target.astype(np.float64) @ wanted - mine @ start
+    chosen = positions(old, random)
+    mine, start = features(node, x, chosen).astype(np.float64), as_matrix(node, node.weights)
+    missing = features(old, theirs, chosen).astype(np.float64) @ wanted - mine @ start
     gram = mine.T @ mine
     return from_matrix(node, start + np.linalg.solve(gram + ridge(gram) * np.eye(len(gram)), mine.T @ missing))
 

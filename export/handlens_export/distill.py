@@ -129,6 +129,16 @@ def fine_tune(
     return pacer.loss
 
 
+Answers = tuple[dict[str, np.ndarray], ...]
+"""What a network gives, batch by batch."""
+
+
+def answers(model: Any, images: Sequence[np.ndarray], spec: InputSpec, batch: int = 32) -> Answers:
+    """The outputs for images; a last batch that is not full is left out, unless it is the only one."""
+    starts = range(0, len(images) - len(images) % batch or len(images), batch)
+    return tuple(model.predict_on_batch(scaled(np.stack(images[i : i + batch]), spec)) for i in starts)
+
+
 def distance(
     student: Any,
     teacher: Any,
@@ -137,16 +147,17 @@ def distance(
     matching: Mapping[str, Match],
     batch: int = 32,
 ) -> float:
-    """The loss of `fine_tune` over whole images, nothing augmented and nothing trained."""
+    """The loss of `fine_tune` over whole images, nothing augmented and nothing trained.
+
+    `teacher` is a model, or its `answers` for these images where it is asked for more than once.
+    """
     total, count = 0.0, 0
-    for start in range(0, len(images) - len(images) % batch or len(images), batch):
-        x = scaled(np.stack(images[start : start + batch]), spec)
-        wanted, got = (
-            {name: ops.convert_to_tensor(value) for name, value in model.predict_on_batch(x).items()}
-            for model in (teacher, student)
-        )
-        loss = _distance(wanted, got, matching)
-        total, count = total + float(ops.convert_to_numpy(loss)) * len(x), count + len(x)
+    both = (made if isinstance(made, tuple) else answers(made, images, spec, batch) for made in (teacher, student))
+    for pair in zip(*both, strict=True):
+        wanted, got = ({name: ops.convert_to_tensor(value) for name, value in outputs.items()} for outputs in pair)
+        size = len(next(iter(pair[0].values())))
+        total += float(ops.convert_to_numpy(_distance(wanted, got, matching))) * size
+        count += size
     return total / count
 
 

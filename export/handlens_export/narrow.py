@@ -17,7 +17,7 @@ from handlens_export.channel_cost import cost, cost_of_widths
 from handlens_export.channel_repair import repaired
 from handlens_export.channels import channels_of, without
 from handlens_export.compressed import plain_weights, trainable
-from handlens_export.distill import Plan, distance, fine_tune
+from handlens_export.distill import Plan, answers, distance, fine_tune
 from handlens_export.graph import Graph, Weights, build
 from handlens_train.exportable import Match
 from handlens_train.images import scaled
@@ -112,7 +112,8 @@ def _cut(
     known = choice.tables(graph, channels, groups, batch, seed)
     orders = [choice.order(group, known) for group in groups]
     judged = [images[i] for i in seen[:JUDGED]]
-    student, teacher = build(graph, name="student"), build(graph, name="teacher")
+    student = build(graph, name="student")
+    teacher = answers(student, judged, spec)
 
     def moved(weights: Mapping[str, Weights]) -> float:
         own = {node.name: node.weights for node in graph.nodes if node.name in weights}

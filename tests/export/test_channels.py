@@ -166,11 +166,12 @@ def test_a_convolution_is_its_table_times_its_matrix(
     network = fold.for_inference(graph.trace(keras_tf.Model(image, layer(image)), ["y"]))
     (node,) = network.nodes
     x = np.random.default_rng(0).normal(size=(3, 9, 12, 4)).astype(np.float32)
-    (rows,) = channel_repair.features(node, [x], np.random.default_rng(7))
+    chosen = channel_repair.positions(node, np.random.default_rng(7))
+    rows = channel_repair.features(node, x, chosen)
     made = np.asarray(layer(x)).reshape(3, -1, 5)
-    order = np.random.default_rng(7).permutation(made.shape[1])
+    assert sorted(chosen) == list(range(made.shape[1]))
     matrix = channel_repair.as_matrix(node, node.weights)
-    np.testing.assert_allclose(rows @ matrix, made[:, order].reshape(-1, 5), atol=1e-5)
+    np.testing.assert_allclose(rows @ matrix, made[:, chosen].reshape(-1, 5), atol=1e-5)
     for again, weights in zip(channel_repair.from_matrix(node, matrix), node.weights, strict=True):
         np.testing.assert_array_equal(again, weights)
 
