@@ -21,6 +21,7 @@ STAGES = {
     "heads": "of a confidence",
     "labels": "values",
     "mask": "levels of 255",
+    "crops": "levels of 255",
     "matching": "of a score",
     "gallery": "bytes",
     "gates": "of a gate's own units",
