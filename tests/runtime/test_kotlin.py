@@ -114,5 +114,5 @@ def test_faces_of_a_picture_are_the_same(tmp_path: Path) -> None:
 def test_a_wrong_question_ends_with_one_line() -> None:
     done = ask("litert", "sing", ZOO / "reid-small.tflite")
     assert done.returncode == 2
-    assert "valid: detect, verify" in done.stderr
+    assert "'sing' is unknown; valid: detect, " in done.stderr
     assert done.stderr.count("error:") == 1
