@@ -31,12 +31,13 @@ _ABOUT = {
     "annotate": ("Let a detector annotate a folder of images: COCO JSON.", ""),
     "recommend": ("Recommend titles to somebody, by ratings.", ""),
     "import": ("Wrap a foreign .tflite or .onnx model into an artifact.", ""),
-    "calib": ("Pick calibration images from a training split.", ""),
+    "calib": ("Draw, look over and compare what int8 is calibrated on.", "export"),
     "train": ("Train a task's recipe into a run folder, and look at what it learnt.", "train"),
     "export": ("Compress a trained run, convert it and write the artifacts that pass the gate.", "export"),
     "evaluate": ("Measure an artifact's accuracy through the runtime.", ""),
     "android": ("Put artifacts and the Kotlin library into an Android archive (AAR).", ""),
     "report": ("Write one HTML file: accuracy against size against latency.", "export"),
+    "diff": ("Say whether a new artifact is worse than an old one beyond noise.", "export"),
 }
 
 
