@@ -15,15 +15,24 @@ import numpy as np
 from handlens._align import fit_similarity
 from handlens.errors import OptionError
 from handlens.image import load_image, prepare
-from handlens.manifest import DataSource
+from handlens.manifest import DataSource, InputSpec
+from handlens_data.calibration import Pool
 from handlens_data.datasets import lfw
-from handlens_train import backbones, dlib_resnet, face_losses, face_points, face_views, pretrained, verifier_nets
+from handlens_train import (
+    backbones,
+    dlib_resnet,
+    face_losses,
+    face_points,
+    face_views,
+    pretrained,
+    recipe,
+    verifier_nets,
+)
 from handlens_train.baselines import Baseline, fit_pca
 from handlens_train.begin import start_run
 from handlens_train.face_points import Points, find_detector, locate
 from handlens_train.fit import Schedule, fit, warm_cosine
 from handlens_train.images import scaled
-from handlens_train.recipe import choose
 from handlens_train.run import WEIGHTS, Run, read_info, write_info
 from handlens_train.tasks.face_verifier import RECIPES, TASK, Recipe
 from handlens_train.view_change import ViewChange
@@ -67,7 +76,7 @@ def train(
         RunError: `out` holds a run of other settings.
         DataError, OptionError: bad data or settings.
     """
-    how = choose(RECIPES, TASK, name, overrides)
+    how = recipe.choose(RECIPES, TASK, name, overrides)
     if teacher is None and not how.variance:
         raise OptionError(
             f"recipe {name} learns from a teacher: give --teacher DIR, a folder with {dlib_resnet.STEM}.bin and its "
@@ -230,9 +239,20 @@ def training_images(run: Run, how: Recipe, data: Path, count: int, seed: int) ->
     split = lfw.load(data, "train")
     points, _ = face_points.read(run.path / POINTS)
     photos = [photo for photo in split.photos if photo.name in points]
-    chosen = np.random.default_rng(seed).permutation(len(photos))[:count]
-    images = [prepare(load_image(photos[i].path), how.input(), points[photos[i].name]) for i in chosen]
-    return np.stack(images), DataSource(name=lfw.NAME, licence=lfw.LICENCE, split="train", sha256=split.sha256())
+    names = {photo.path: photo.name for photo in photos}
+
+    def aligned(path: Path, spec: InputSpec) -> np.ndarray:
+        return prepare(load_image(path), spec, points[names[path]])
+
+    pool = Pool(
+        dataset=lfw.NAME,
+        split="train",
+        licence=lfw.LICENCE,
+        sha256=split.sha256,
+        paths=tuple(names),
+        prepare=aligned,
+    )
+    return recipe.training_images(pool, how.input(), count, seed)
 
 
 def _chips(photos: list[np.ndarray], matrices: np.ndarray, how: Recipe) -> np.ndarray:

@@ -1,10 +1,10 @@
 """The training images that calibration may draw from, and the tested ones that it may not."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,24 @@ Pixels = NDArray[np.uint8]
 
 def _prepared(path: Path, spec: InputSpec) -> Pixels:
     return prepare(load_image(path), spec)
+
+
+class Split(Protocol):
+    """What a split of every data set has."""
+
+    @property
+    def name(self) -> str:
+        """Such as "train"."""
+        ...
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """Its files."""
+        ...
+
+    def sha256(self) -> str:
+        """Hash over every file."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +62,12 @@ class Pool:
     tested: tuple[Path, ...] = ()
     prepare: Callable[[Path, InputSpec], Pixels] = field(default=_prepared)
 
+    @classmethod
+    def of(cls, split: Split, dataset: str, licence: str, **more: Any) -> "Pool":
+        """All images of a split; `more` are further fields."""
+        facts = {"split": split.name, "sha256": split.sha256, "paths": tuple(split.paths)}
+        return cls(dataset=dataset, licence=licence, **facts | more)
+
     def turns(self, seed: int) -> NDArray[np.int64]:
         """(N,) all indices in a random order, each group's first images before its second ones."""
         shuffled = np.random.default_rng(seed).permutation(len(self.paths))
@@ -62,13 +86,12 @@ class Pool:
         Raises:
             SplitLeak: names the first image found in both.
         """
-        sizes: dict[int, dict[str, Path]] = {}
-        for index in indices:
-            path = self.paths[index]
-            sizes.setdefault(path.stat().st_size, {})[file_sha256(path)] = path
+        # A file of another size is another file, so hardly any is read.
+        sizes = {path.stat().st_size for path in self.tested}
+        chosen = [path for path in (self.paths[index] for index in indices) if path.stat().st_size in sizes]
+        drawn, sizes = {file_sha256(path): path for path in chosen}, {path.stat().st_size for path in chosen}
         for path in self.tested:
-            drawn = sizes.get(path.stat().st_size, {})
-            if drawn and (digest := file_sha256(path)) in drawn:
+            if path.stat().st_size in sizes and (digest := file_sha256(path)) in drawn:
                 raise SplitLeak(
                     f"{drawn[digest].name} of {self.dataset}/{self.split} is also among the tested images (as "
                     f"{path.name}). A figure measured after that would flatter. Remove it from one of the two."

@@ -1,6 +1,5 @@
 """Two artifacts of a task on the same items: what metric, bytes and time became, and whose answers changed."""
 
-import gzip
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from handlens.artifact import Artifact
 from handlens.errors import InputError, ManifestInvalid
 from handlens.metrics import Interval
 from handlens_export.gate import paired_drop
+from handlens_export.report.collect import gzip_size
 from handlens_export.report.measure import measure_all
 from handlens_train.evaluation import Evaluation, Item
 
@@ -168,7 +168,7 @@ def compare(
                 name=path.name if old.name != new.name else str(path),
                 value=evaluation.metrics[evaluation.primary],
                 size=len(data),
-                gzip_size=len(gzip.compress(data, compresslevel=9, mtime=0)),
+                gzip_size=gzip_size(data),
                 p50_ms=None if timing is None or isinstance(timing, str) else timing.p50_ms,
                 engine=evaluation.engine,
             )

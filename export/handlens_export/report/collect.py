@@ -25,6 +25,11 @@ class Collected:
     broken: tuple[BrokenRow, ...]
 
 
+def gzip_size(data: bytes) -> int:
+    """Bytes of a file after gzip -9: what a download costs."""
+    return len(gzip.compress(data, compresslevel=9, mtime=0))
+
+
 def collect(folder: Path) -> Collected:
     """Opens all `.tflite` and `.onnx` files below a folder, in the order of their paths; hidden ones are left out.
 
@@ -83,7 +88,7 @@ def row_of(artifact: Artifact, name: str) -> ReportRow:
         recipe=compression.recipe,
         weights=compression.weights,
         size=artifact.size,
-        gzip_size=len(gzip.compress(artifact.path.read_bytes(), compresslevel=9, mtime=0)),
+        gzip_size=gzip_size(artifact.path.read_bytes()),
         parameters=compression.parameters,
         sparsity=compression.sparsity,
         measured=measured_of(artifact),

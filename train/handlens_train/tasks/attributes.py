@@ -197,12 +197,5 @@ def pool(data: Path) -> Pool:
     """The training images; see `handlens_data.calibration`."""
     found = peta.load(data)
     people = peta.unseen(found).split("train")
-    return Pool(
-        dataset=peta.NAME,
-        split="train",
-        licence=peta.LICENCE,
-        sha256=people.sha256,
-        paths=tuple(people.paths),
-        groups=tuple(people.groups),
-        tested=(*found.val.paths, *found.test.paths),
-    )
+    tested = (*found.val.paths, *found.test.paths)
+    return Pool.of(people, peta.NAME, peta.LICENCE, groups=tuple(people.groups), tested=tested)

@@ -128,12 +128,5 @@ def evaluate(path: Path, data: Path, split: str = "test", engine: str | None = N
 def pool(data: Path) -> Pool:
     """The training images; see `handlens_data.calibration`."""
     found = utkface.load(data)
-    faces, tested = utkface.unseen(found).split("train"), (*found.val.paths, *found.test.paths)
-    return Pool(
-        dataset=utkface.NAME,
-        split="train",
-        licence=utkface.LICENCE,
-        sha256=faces.sha256,
-        paths=tuple(faces.paths),
-        tested=tested,
-    )
+    faces = utkface.unseen(found).split("train")
+    return Pool.of(faces, utkface.NAME, utkface.LICENCE, tested=(*found.val.paths, *found.test.paths))

@@ -196,11 +196,5 @@ def evaluate(path: Path, data: Path, split: str = "test", engine: str | None = N
 def pool(data: Path) -> Pool:
     """The training images; see `handlens_data.calibration`."""
     photos = ccp.load(data, "train")
-    return Pool(
-        dataset=ccp.NAME,
-        split="train",
-        licence=ccp.LICENCE,
-        sha256=photos.sha256,
-        paths=tuple(photos.paths),
-        tested=(*ccp.load(data, "val").paths, *ccp.load(data, "test").paths),
-    )
+    tested = (*ccp.load(data, "val").paths, *ccp.load(data, "test").paths)
+    return Pool.of(photos, ccp.NAME, ccp.LICENCE, tested=tested)

@@ -171,12 +171,5 @@ def pool(data: Path) -> Pool:
     """The training images; see `handlens_data.calibration`."""
     found = pets.load(data)
     train = pets.unseen(found).split("train")
-    return Pool(
-        dataset=pets.NAME,
-        split="train",
-        licence=pets.LICENCE,
-        sha256=train.sha256,
-        paths=tuple(train.paths),
-        groups=tuple(train.breeds.tolist()),
-        tested=tuple(path for name, split in found.splits.items() if name != "train" for path in split.paths),
-    )
+    tested = tuple(path for name, split in found.splits.items() if name != "train" for path in split.paths)
+    return Pool.of(train, pets.NAME, pets.LICENCE, groups=tuple(train.breeds.tolist()), tested=tested)

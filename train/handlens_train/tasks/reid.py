@@ -232,12 +232,5 @@ def pool(data: Path) -> Pool:
     found = market1501.load(data)
     train, val = load_data(data)
     tested = [path for part in (val, found.probe, found.gallery) if part is not None for path in part.paths]
-    return Pool(
-        dataset=market1501.NAME,
-        split=train.name,
-        licence=market1501.LICENCE,
-        sha256=train.sha256,
-        paths=tuple(train.paths),
-        groups=tuple(train.identities.tolist()),
-        tested=tuple(tested),
-    )
+    groups = tuple(train.identities.tolist())
+    return Pool.of(train, market1501.NAME, market1501.LICENCE, groups=groups, tested=tuple(tested))
