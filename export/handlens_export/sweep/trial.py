@@ -161,7 +161,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a machine sends back: the outcome, and when it is done the artifact's bytes and the outcomes of its items."""
+    """What a machine sends back: the outcome; of one that is done also the artifact and its outcomes by item."""
 
     outcome: Outcome
     artifact: bytes | None = None
