@@ -88,7 +88,7 @@ def _watched(folder: Path, order: Order, stop: threading.Event, command: Sequenc
 
 
 def _ended(pid: int) -> bool:
-    """Whether a process has ended; it keeps its number until it is waited for, so that its group can still be killed."""
+    """Whether a process has ended. Not yet waited for, it keeps its number, and its group can still be killed."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
