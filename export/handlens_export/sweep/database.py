@@ -8,7 +8,7 @@ Tables of schema 1 (PRAGMA user_version):
               · starts INTEGER · reason, host TEXT · seconds, peak_memory_mb, limited REAL (the outcome's `limit`)
               · the fields of `Figures` · p50_ms, p90_ms REAL · timed REAL, one moment for all that were timed in turns
 
-One process writes, and holds a lock on DIR/.lock. Anyone may read at the same time, `handlens pareto` or the sqlite3 shell.
+One process writes, and holds a lock on DIR/.lock. Anyone may read at the same time, such as the sqlite3 shell.
 """
 
 import fcntl

@@ -67,8 +67,8 @@ class Driver:
         before = self.database.facts().get("reference")
         if before not in (None, trial.key):
             raise InputError(
-                f"{self._folder} holds a sweep against another float32 (another run, weights or format); choose another "
-                "--out, or the run that it began with"
+                f"{self._folder} holds a sweep against another float32 (another run, weights or format); choose "
+                "another --out, or the run that it began with"
             )
         self._read()
         self.all([_only(trial)])
