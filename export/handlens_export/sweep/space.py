@@ -163,10 +163,12 @@ class _Maker:
 
 
 def _for_bytes(channels: tuple[int, ...], sparsity: tuple[int, ...], make: _Maker, allowed: float) -> Search:
+    steps = rungs(sparsity)
     for share in channels:
-        held = yield from _climb(rungs(sparsity), partial(make, share), allowed)
+        held = yield from _climb(steps, partial(make, share), allowed)
         if not held:
             return
+        steps = steps[:held]  # a narrower network does not bear more zeros
 
 
 def _for_latency(channels: tuple[int, ...], zeros: int, make: _Maker, allowed: float) -> Search:
@@ -175,15 +177,15 @@ def _for_latency(channels: tuple[int, ...], zeros: int, make: _Maker, allowed: f
 
 def _climb(
     steps: tuple[int, ...], make: Callable[[int], Trial | None], allowed: float
-) -> Generator[Trial, Outcome, bool]:
-    """Bisects for the highest rung that holds, which the harm's growth makes right; whether the lowest does."""
+) -> Generator[Trial, Outcome, int]:
+    """Bisects for the highest rung that holds, which the harm's growth makes right; how many do, 0 if none does."""
     low, high = -1, len(steps)
     while high - low > 1:
         middle = 0 if low < 0 else (low + high) // 2
         trial = make(steps[middle])
         held = False if trial is None else holds((yield trial), allowed)
         low, high = (middle, high) if held else (low, middle)
-    return low >= 0
+    return low + 1
 
 
 def rungs(ends: tuple[int, ...]) -> tuple[int, ...]:
