@@ -88,7 +88,7 @@ def _watched(folder: Path, order: Order, stop: threading.Event, command: Sequenc
 
 
 def _ended(pid: int) -> bool:
-    """Whether a process has ended; it keeps its number until it is waited for, so that its group can still be killed."""
+    """Whether a process has ended. Not yet waited for, it keeps its number, and its group can still be killed."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -99,7 +99,7 @@ def _over(state: str, used: str, allowed: str, limit: float) -> Outcome:
 
 
 def _outcome(folder: Path, status: int) -> Outcome:
-    """What the worker left; a crash when it left nothing whole."""
+    """What the worker left; a failure when it left nothing whole."""
     try:
         return Outcome.from_json((folder / worker.OUTCOME).read_text())
     except (OSError, ValueError, KeyError, TypeError):
@@ -112,7 +112,7 @@ def _outcome(folder: Path, status: int) -> Outcome:
     lines = (folder / "stderr").read_text(errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")[:_SAID]
     return Outcome(
-        state="crashed", reason=f"its process ended without an outcome: {how}" + (f"; {last}" if last else "")
+        state="failed", reason=f"its process ended without an outcome: {how}" + (f"; {last}" if last else "")
     )
 
 

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from handlens.errors import HandlensError
+from handlens.errors import DataNotFound, HandlensError, MissingExtra
 from handlens.files import write_bytes, write_text
-from handlens_export.sweep.outcomes import Outcomes
+from handlens_export.sweep import outcomes
 from handlens_export.sweep.trial import Figures, Outcome, Trial
 
 ORDER, REFERENCE, OUTCOMES, OUTCOME = "order.json", "reference.npz", "outcomes.npz", "outcome.json"
@@ -28,8 +28,10 @@ def main(folder: Path) -> None:
     try:
         figures = run(folder)
         outcome = Outcome(state="done", figures=figures)
-    except (HandlensError, OSError) as error:
-        outcome = Outcome(state="refused", reason=" ".join(str(error).split()))
+    except (MissingExtra, DataNotFound, OSError) as error:
+        outcome = Outcome(state="failed", reason=_line(error))
+    except HandlensError as error:
+        outcome = Outcome(state="refused", reason=_line(error))
     write_text(folder / OUTCOME, outcome.to_json())
 
 
@@ -42,7 +44,7 @@ def run(folder: Path, say: Callable[[str], None] = lambda line: None) -> Figures
     order = json.loads((folder / ORDER).read_text())
     trial = Trial.from_json(order["trial"])
     reference = folder / REFERENCE
-    kept = Outcomes.from_bytes(reference.read_bytes()) if reference.exists() else None
+    parent = outcomes.read(reference.read_bytes()) if reference.exists() else None
 
     from handlens_export import quiet
 
@@ -50,7 +52,7 @@ def run(folder: Path, say: Callable[[str], None] = lambda line: None) -> Figures
 
     from handlens.metrics import Interval
     from handlens_export import door
-    from handlens_export.gate import Verdict
+    from handlens_export.gate import judge
     from handlens_export.prepare import Options, Workshop
     from handlens_export.recipes import parse_recipes
     from handlens_export.report.collect import gzip_size
@@ -60,14 +62,13 @@ def run(folder: Path, say: Callable[[str], None] = lambda line: None) -> Figures
     source = sources.load(Path(trial.source), order["data"], dict(trial.options))
     shop = Workshop(source, Store(sources.keep(Path(trial.source))), _options(trial, Options), say)
     (recipe,) = door.taken(source, parse_recipes(trial.recipe), say)
-    path, evaluation = door.measured(shop, recipe, trial.format, folder)
-    outcomes = Outcomes.of(evaluation)
-    write_bytes(folder / OUTCOMES, outcomes.to_bytes())
+    allowed = order["allowed"] if trial.max_drop is None else trial.max_drop
+    path, evaluation = door.measured(shop, recipe, trial.format, folder, parent, allowed)
+    write_bytes(folder / OUTCOMES, outcomes.kept(evaluation))
     verdict, loss = None, Interval(0.0, 0.0, 0.0)
-    if kept is not None:
-        found = outcomes.loss_against(kept)
-        loss = Interval(*(100 * end for end in (found.value, found.low, found.high)))
-        verdict = Verdict(path.name, evaluation.primary, evaluation.split, loss, order["allowed"])
+    if parent is not None:
+        verdict = judge(path.name, evaluation, parent, order["allowed"])
+        loss = verdict.drop
     name = f"{path.stem}-{trial.key[:6]}.{trial.format}"
     artifact = door.place(path, folder / name, evaluation, verdict)
     value = evaluation.metrics[evaluation.primary]
@@ -92,13 +93,17 @@ def run(folder: Path, say: Callable[[str], None] = lambda line: None) -> Figures
     )
 
 
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _options(trial: Trial, kind: type) -> object:
     """The export's options of a trial; what it does not decide keeps the export's own default."""
     from handlens_data.calibration import CalibrationSet
 
     given = {
         name: getattr(trial, name)
-        for name in ("seed", "calibration_images", "max_minutes", "steps", "max_drop")
+        for name in ("seed", "calibration_images", "max_minutes", "steps")
         if getattr(trial, name) is not None
     }
     if trial.calibration is not None:
