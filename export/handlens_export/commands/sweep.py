@@ -91,7 +91,7 @@ def sweep(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     with lab.lanes(jobs, ray, say) as lanes:
-        limits = lab.limits(jobs, trial_minutes, trial_memory, trials)
+        limits = lab.limits(jobs if ray is None else None, trial_minutes, trial_memory, trials)
         try:
             found = lab.run(plan, out, lanes, limits, console)
         except KeyboardInterrupt:

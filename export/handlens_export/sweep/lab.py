@@ -107,12 +107,16 @@ def plan(
     )
 
 
-def limits(jobs: int, minutes: float, memory_mb: int | None, trials: int | None) -> Limits:
-    """What a trial may use: the machine's processors and memory are shared by those that run at once."""
+def limits(jobs: int | None, minutes: float, memory_mb: int | None, trials: int | None) -> Limits:
+    """What a trial may use: the machine's processors and memory are shared by those that run at once.
+
+    Without `jobs` (on a cluster) a trial has one processor, and of the memory the share of one, as this machine has it.
+    """
     import psutil
 
-    share = _SHARE * psutil.virtual_memory().total / 2**20 / jobs
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    processors = os.cpu_count() or 1
+    at_once = jobs or processors
+    share, threads = _SHARE * psutil.virtual_memory().total / 2**20 / at_once, max(1, processors // at_once)
     return Limits(minutes=minutes, memory_mb=memory_mb or share, threads=threads, trials=trials)
 
 
