@@ -1,10 +1,10 @@
 """The page: header, filters, plots, the table, what could not be read. One file that fetches nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 
 from handlens_export.pareto.panels import panels
-from handlens_export.pareto.rows import DONE, Content, Row
+from handlens_export.pareto.rows import DONE, RUNNING, Content, Row
 from handlens_export.pareto.table import table
 from handlens_export.report.markup import Markup, el
 from handlens_export.report.page import POLICY
@@ -23,7 +23,7 @@ def page(content: Content) -> str:
     """The whole HTML document, well-formed as XML too."""
     drawn = panels(content.rows)
     body = [
-        _header(content, len(drawn.fronts)),
+        _header(content, drawn.fronts.keys()),
         _filters(content.rows),
         drawn.markup,
         el(
@@ -67,14 +67,20 @@ def _inline(package: str, name: str) -> Markup:
     return Markup(f"/*<![CDATA[*/\n{text}/*]]>*/")
 
 
-def _header(content: Content, front: int) -> Markup:
+def _header(content: Content, fronts: Collection[str]) -> Markup:
     rows = content.rows
-    done = sum(row.state == DONE for row in rows)
+    made = len({(row.origin, row.path) for row in rows if row.state == DONE})
+    front = len({(row.origin, row.path) for row in rows if row.key in fronts})
+    running = sum(row.state == RUNNING for row in rows)
+    failed = sum(row.state not in (DONE, RUNNING) for row in rows)
+    models = len({(row.origin, row.model) for row in rows})
     tasks = len({row.task for row in rows if row.task})
-    models = len({row.model for row in rows})
-    held = f"{_count(done, 'artifact')} of {_count(models, 'model')} in {_count(tasks, 'task')}"
-    failed = f" {_count(len(rows) - done, 'trial')} made none." if done < len(rows) else ""
-    sentence = f"{held}; {front:,} {'is' if front == 1 else 'are'} on a Pareto front.{failed}"
+    sentence = (
+        f"{_count(made, 'artifact')} of {_count(models, 'model')} in {_count(tasks, 'task')}; {front:,} "
+        f"{'is' if front == 1 else 'are'} on a Pareto front."
+        + (f" {_count(failed, 'trial')} made none." if failed else "")
+        + (f" {_count(running, 'trial')} still to end." if running else "")
+    )
     button = el(
         "button", "light / dark", type="button", id="theme", title="switch between the light and the dark scheme"
     )

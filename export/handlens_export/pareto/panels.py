@@ -93,7 +93,12 @@ def _board(board: tuple[str, str, str, str], rows: Sequence[Row], fronts: dict[s
     heading = f"{task}: {dataset} · {split} · {items}"
     return el(
         "section",
-        el("div", el("h2", heading), el("span", f"{len(rows)} rows", class_="task"), class_="board-title"),
+        el(
+            "div",
+            el("h2", heading),
+            el("span", f"{len(rows)} row{'s' * (len(rows) != 1)}", class_="task"),
+            class_="board-title",
+        ),
         _key(models),
         el("div", figures, class_="figures"),
         _published(published),

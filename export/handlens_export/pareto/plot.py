@@ -16,7 +16,7 @@ from handlens_export.report.scale import Scale, fit
 NAMED = 14  # points of a front that get their name beside them
 MARKED = 8  # published figures likewise
 DENSE = 120  # points from which whiskers off the front are left to the pointer
-FAR = 8.0  # times beyond our own costs: a published figure farther out is not drawn
+FAR = 10.0  # times beyond our own costs: a published figure farther out is not drawn
 LEAST_REACH = 0.05
 SIZE = 12.0
 

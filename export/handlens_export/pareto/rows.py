@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-DONE = "done"
+DONE, RUNNING = "done", "running"
 
 
 @dataclass(frozen=True, slots=True)
