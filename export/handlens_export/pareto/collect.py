@@ -117,7 +117,7 @@ def _of_trial(kept: Kept, key: str, origin: str, base: Figures | None, reference
         size=figures.size,
         gzip_size=figures.gzip_size,
         size_ratio=figures.size / base.size if base else None,
-        gzip_ratio=figures.gzip_size / base.gzip_size if base else None,
+        gzip_ratio=figures.gzip_size / base.size if base else None,
         metric=Metric(
             figures.metric, figures.dataset, figures.split, figures.n, figures.value, figures.low, figures.high
         ),
@@ -173,7 +173,8 @@ def _of_folder(
 def _of_entry(board: Board, entry: Entry, key: str, origin: str) -> Row:
     row, score, reference = entry.row, entry.primary, entry.reference
     assert score is not None
-    drop = entry.drop
+    drop, parent = entry.drop, row if row.recipe == "float32" else reference
+    whole = parent.size if parent else 0
     return Row(
         key=key,
         origin=origin,
@@ -184,8 +185,8 @@ def _of_entry(board: Board, entry: Entry, key: str, origin: str) -> Row:
         path=row.path,
         size=row.size,
         gzip_size=row.gzip_size,
-        size_ratio=row.size / reference.size if reference else 1.0 if row.recipe == "float32" else None,
-        gzip_ratio=row.gzip_size / reference.gzip_size if reference else 1.0 if row.recipe == "float32" else None,
+        size_ratio=row.size / whole if whole else None,
+        gzip_ratio=row.gzip_size / whole if whole else None,
         metric=Metric(score.name, board.dataset, board.split, score.n, score.value, score.low, score.high),
         change=Change(drop.value, drop.low, drop.high) if drop else None,
         facts=(("sparsity", f"{row.sparsity:.2f}"), ("parameters", f"{row.parameters:,}")),

@@ -51,7 +51,10 @@ def _overview(rows: Sequence[Row], tasks: Sequence[str]) -> Markup | None:
 def _all_tasks(rows: Sequence[Row], tasks: Sequence[str]) -> Iterable[Markup]:
     """Every artifact against its own float32: they do not compete, so there is no front."""
     figures = []
-    for name, title in (("size", "size as a share of float32"), ("gzip", "size after gzip -9 as a share of float32's")):
+    for name, title in (
+        ("size", "size as a share of float32"),
+        ("gzip", "size after gzip -9 as a share of the float32 file"),
+    ):
         points = [_changed(row, tasks.index(row.task), gzip=name == "gzip") for row in rows]
         axes = Axes(title, CHANGE, lambda v: words.trim(f"{v * 100:.1f}") + "%", words.tick_points)
         drawn = scatter(points, _compressed() if name == "size" else [], axes, level=0.0)

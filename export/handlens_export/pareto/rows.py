@@ -48,7 +48,7 @@ class Row:
         size: bytes of the file.
         gzip_size: bytes of it after gzip -9.
         size_ratio: size over that of the float32 it is compared with; None where there is none.
-        gzip_ratio: the same after gzip.
+        gzip_ratio: bytes after gzip over those of the float32 as it is.
         metric: None where it was not measured.
         change: None for the float32 itself, or where there is none.
         p50_ms: median time of one run of the model alone.

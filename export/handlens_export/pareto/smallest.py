@@ -18,10 +18,10 @@ def change_text(row: Row) -> str:
     return f"{words.points(row.change.value)} ({words.points(row.change.low)} to {words.points(row.change.high)})"
 
 
-def within(rows: Sequence[Row], points: float) -> Row | None:
+def within(rows: Sequence[Row], points: float, *, gzip: bool = False) -> Row | None:
     """The smallest file whose metric is at most so many points below its float32's; None where there is none."""
     kept = [row for row in rows if row.change and row.size and row.change.value * 100 >= -points - 1e-9]
-    return min(kept, key=lambda row: row.size or 0, default=None)
+    return min(kept, key=lambda row: (row.gzip_size if gzip else row.size) or 0, default=None)
 
 
 def smallest(rows: Sequence[Row]) -> Markup:
@@ -44,15 +44,21 @@ def _line(group: Sequence[Row]) -> Markup:
     data = f"{row.metric.dataset} · {row.metric.split} · n {row.metric.n:,}"
     cells = [el("td", models, el("small", row.origin), class_="artifact"), el("td", row.task, el("small", data))]
     many = ", " in models
-    return el("tr", cells, [_found(within(group, points), many=many) for points in ALLOWED])
+    return el("tr", cells, [_found(group, points, many=many) for points in ALLOWED])
 
 
-def _found(row: Row | None, *, many: bool) -> Markup:
-    if row is None:
+def _found(group: Sequence[Row], points: float, *, many: bool) -> Markup:
+    """The smallest file, and below it the one that is smaller after gzip, if that is another."""
+    found = dict.fromkeys(row for gzip in (False, True) if (row := within(group, points, gzip=gzip)))
+    if not found:
         return el("td", words.NONE, el("small", "none of them"), class_="quiet")
-    gzip = f", {words.share(row.gzip_ratio)} after gzip" if row.gzip_ratio else ""
-    share = f" ({words.share(row.size_ratio)}{gzip})" if row.size_ratio else ""
+    return el("td", [el("div", _told(row, many=many), data_row=row.key) for row in found])
+
+
+def _told(row: Row, *, many: bool) -> list[Markup]:
+    share = f" ({words.share(row.size_ratio)})" if row.size_ratio else ""
+    packed = f" ({words.share(row.gzip_ratio)})" if row.gzip_ratio else ""
     time = f"; {words.ratio(row.time_ratio)} the time" if row.time_ratio else ""
     name = row.label if many else row.label.removeprefix(f"{row.model} ")
-    below = el("small", f"{words.bytes_(row.size or 0)}{share}{time}"), el("small", f"{change_text(row)} points")
-    return el("td", el("strong", name), *below, data_row=row.key)
+    size = f"{words.bytes_(row.size or 0)}{share}, gzip {words.bytes_(row.gzip_size or 0)}{packed}{time}"
+    return [el("strong", name), el("small", size), el("small", f"{change_text(row)} points")]
