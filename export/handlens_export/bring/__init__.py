@@ -1,0 +1,1 @@
+"""Models trained elsewhere, brought to be compressed: `.keras`, a SavedModel, a float `.tflite`, an `.onnx`."""
