@@ -97,6 +97,12 @@ def plain(model: bytes) -> bytes:
     return pack(parsed)
 
 
+def output_names(model: bytes) -> tuple[str, ...]:
+    """The names of the tensors that a model gives out."""
+    graph = parse(model).subgraphs[0]
+    return tuple(_text(graph.tensors[index].name) for index in graph.outputs)
+
+
 def _unpack_float16(parsed: Any, graph: Any) -> None:
     """Removes each DEQUANTIZE of a float16 constant, whose float32 values take its place."""
     kinds, dtypes = _names()
