@@ -225,9 +225,7 @@ def with_fake_quant(
     )
 
 
-def fake_quant(
-    name: str, ends: tuple[float, float], value: Value, made: Value, momentum: float | None = None
-) -> Node:
+def fake_quant(name: str, ends: tuple[float, float], value: Value, made: Value, momentum: float | None = None) -> Node:
     """A call, NAME_range, that rounds a tensor to the steps of a range."""
     config: dict[str, Any] = {"low": ends[0], "high": ends[1], "momentum": momentum}
     return Node(name=f"{name}_range", cls=_RangeFactory, config=config, args=(value,), output=made)

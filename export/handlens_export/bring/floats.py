@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from handlens.artifact import Artifact
 from handlens.engine import Engine, open_engine, open_model
@@ -27,6 +28,8 @@ class FloatFile:
     kind: Format
     name: str
 
+    maker: ClassVar[str] = "handlens_export.bring.make"
+
     @property
     def recipes(self) -> tuple[str, ...]:
         """Those that need no training."""
@@ -50,7 +53,14 @@ class FloatFile:
             model = onnx_float.fixed(model, described)
         found = cls(model, kind, name)
         plain_file = Artifact(
-            path=Path(name), kind=kind, manifest=described, goldens=(), extras={}, model=model, sha256="", size=len(model)
+            path=Path(name),
+            kind=kind,
+            manifest=described,
+            goldens=(),
+            extras={},
+            model=model,
+            sha256="",
+            size=len(model),
         )
         try:
             open_engine(plain_file, check=False).close()

@@ -13,8 +13,9 @@ from handlens.artifact import Artifact
 from handlens.errors import ArtifactError, DataError, ManifestInvalid, NotAnArtifact, OptionError
 from handlens.manifest import Manifest
 from handlens_export.bring import images as pictures
+from handlens_export.bring import is_model
 from handlens_export.bring.agreement import Agreement
-from handlens_export.bring.evaluation import Judge, judge
+from handlens_export.bring.evaluation import judge
 from handlens_export.bring.floats import FloatFile
 from handlens_export.recipes import Format
 from handlens_train.exportable import Exportable
@@ -22,11 +23,6 @@ from handlens_train.exportable import Exportable
 KINDS = ".keras, .tflite, .onnx, or a SavedModel folder"
 # Figures of the float file, which are measured anew.
 _MEASURED = ("evaluation.json", "gate.json", "cmc.json")
-
-
-def is_model(path: Path) -> bool:
-    """Whether a path is a model to be brought rather than a run folder."""
-    return path.is_file() or (path / "saved_model.pb").is_file()
 
 
 def load(
@@ -136,6 +132,3 @@ def _read(file: Path, manifest: Path | None) -> Manifest:
         raise ManifestInvalid(f"{manifest}: {error}") from None
     except OSError as error:
         raise ManifestInvalid(f"{manifest} cannot be read: {error.strerror}") from None
-
-
-__all__ = ["KINDS", "Judge", "is_model", "load"]

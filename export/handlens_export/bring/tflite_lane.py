@@ -247,7 +247,9 @@ def _quantized(model: bytes, recipe: list[dict[str, Any]], statistics: dict[str,
                 statistics, enable_progress_bar=False, enable_progress_report=False
             )
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
-        raise EngineWrong(f"litert-quantizer cannot quantize this .tflite: {str(error).splitlines()[0][:300]}") from error
+        raise EngineWrong(
+            f"litert-quantizer cannot quantize this .tflite: {str(error).splitlines()[0][:300]}"
+        ) from error
     if made.quantized_model is None:
         raise EngineWrong("litert-quantizer gave no model, and no reason; no operator of the file fits the recipe")
     return bytes(made.quantized_model)

@@ -255,7 +255,9 @@ class _Pass(_File):
         for operator in kept:
             operator.inputs = [at.get(int(i), -1) for i in operator.inputs]
             operator.outputs = [at[int(i)] for i in operator.outputs]
-        self.graph.inputs, self.graph.outputs = ([at[int(i)] for i in x] for x in (self.graph.inputs, self.graph.outputs))
+        self.graph.inputs, self.graph.outputs = (
+            [at[int(i)] for i in x] for x in (self.graph.inputs, self.graph.outputs)
+        )
         for signature in self.parsed.signatureDefs or ():
             for end in (*signature.inputs, *signature.outputs):
                 end.tensorIndex = at[end.tensorIndex]

@@ -66,9 +66,7 @@ def _kind(nodes: tuple[Node, ...]) -> str:
 def kernel_levels(graph: Graph, floats: Collection[str]) -> dict[str, int]:
     """The steps of every kernel that is int8, by call, as `compressed.trainable` takes them."""
     mine = owners(graph)
-    return {
-        name: steps for name, steps in compressed.kernel_levels(graph, "int8").items() if mine[name] not in floats
-    }
+    return {name: steps for name, steps in compressed.kernel_levels(graph, "int8").items() if mine[name] not in floats}
 
 
 def with_fake_quant(graph: Graph, found: Mapping[str, tuple[float, float]], floats: Collection[str]) -> Graph:
