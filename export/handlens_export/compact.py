@@ -40,6 +40,7 @@ class SharingBuilder(flatbuffers.Builder):
         self.places: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:
+        """The place of a vector, that of an equal one where there is one."""
         key = (x.dtype.str, x.tobytes())
         if key not in self.places:
             self.places[key] = self._aligned(x) if x.dtype == np.uint8 else super().CreateNumpyVector(x)

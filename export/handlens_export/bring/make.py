@@ -1,4 +1,4 @@
-"""From a float file and a recipe to a candidate: what `candidate.make` does for a network, for a model that is a file."""
+"""From a float file and a recipe to a candidate: what `candidate.make` does for a network."""
 
 import weakref
 from dataclasses import dataclass, replace

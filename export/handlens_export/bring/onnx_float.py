@@ -1,4 +1,4 @@
-"""A float `.onnx` of somebody's exporter: what cannot be quantized is refused, and a size that was left open is fixed."""
+"""A float `.onnx` of somebody's exporter: what cannot be quantized is refused, a size that was left open is fixed."""
 
 import tempfile
 from pathlib import Path

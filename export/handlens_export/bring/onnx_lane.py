@@ -147,7 +147,7 @@ class OnnxLane:
         return found
 
     def _float_units(self, model: bytes) -> tuple[str, ...]:
-        """The units in float in a file that `_written` made: by their weights, or by what they give where they have none.
+        """The units in float in a file that `_written` made: by their weights, or by what they give, having none.
 
         A relu behind a convolution is one with it, so what a unit gives is what the last of its nodes gives.
         """

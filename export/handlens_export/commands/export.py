@@ -17,7 +17,7 @@ def export(
         Path,
         typer.Argument(
             metavar="RUN",
-            help="Run folder that handlens train wrote; or a model: .keras, float32 .tflite or .onnx, SavedModel folder.",
+            help="Run folder of handlens train; or a model: .keras, float32 .tflite or .onnx, SavedModel folder.",
             show_default=False,
         ),
     ],
@@ -56,7 +56,7 @@ def export(
     max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
     steps: Annotated[int | None, typer.Option(help="Batches of fine-tuning at most; 0: one-shot.", min=0)] = None,
 ) -> None:
-    """Compress a trained run, or a model, into self-describing artifacts: NAME-RECIPE.tflite and .onnx (NAME-SIZE-RECIPE).
+    """Compress a trained run, or a model, into self-describing artifacts: NAME-RECIPE.tflite, .onnx (NAME-SIZE-RECIPE).
 
     Each is evaluated through the runtime on the validation split and paired with float32; one that loses more than
     --max-drop points is not written, and the command ends with exit code 3.
