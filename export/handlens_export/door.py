@@ -79,7 +79,7 @@ def export(
         OptionError: no recipe can be written in any of the formats, or the run in none of the recipes.
         EngineWrong: a conversion went wrong.
     """
-    recipes = _taken(source, recipes, say)
+    recipes = taken(source, recipes, say)
     formats = _kinds(source, formats)
     pairs = [(recipe, kind) for kind in formats for recipe in _float_first(recipes) if kind in recipe.formats]
     if not pairs:
@@ -97,8 +97,8 @@ def export(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as folder:
         for recipe, kind in pairs:
             if kind not in references and recipe.name != "float32":
-                _, references[kind] = _measured(shop, RECIPES["float32"], kind, Path(folder))
-            path, evaluation = _measured(shop, recipe, kind, Path(folder), references.get(kind), max_drop)
+                _, references[kind] = measured(shop, RECIPES["float32"], kind, Path(folder))
+            path, evaluation = measured(shop, recipe, kind, Path(folder), references.get(kind), max_drop)
             if recipe.name == "float32":
                 references[kind] = evaluation
             verdict = None
@@ -111,14 +111,18 @@ def export(
                     if (out / path.name).exists():
                         say(f"{out / path.name} is from an earlier export and was left as it is")
                     continue
-            artifact = _place(path, out / path.name, evaluation, verdict)
+            artifact = place(path, out / path.name, evaluation, verdict)
             say(f"wrote {artifact.path} ({artifact.size:,} bytes)")
             written.append(Written(artifact, evaluation, verdict))
     return Outcome(tuple(written), tuple(refused))
 
 
-def _taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], None]) -> Sequence[Recipe]:
-    """The recipes that the run is written in."""
+def taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], None]) -> Sequence[Recipe]:
+    """Those of the recipes that the run is written in.
+
+    Raises:
+        OptionError: none is.
+    """
     if not source.recipes:
         return recipes
     left_out = [recipe.name for recipe in recipes if recipe.name not in source.recipes]
@@ -144,7 +148,7 @@ def _float_first(recipes: Sequence[Recipe]) -> list[Recipe]:
     return sorted(recipes, key=lambda recipe: recipe.name != "float32")
 
 
-def _measured(
+def measured(
     shop: Workshop,
     recipe: Recipe,
     kind: Format,
@@ -152,6 +156,19 @@ def _measured(
     reference: Evaluation | None = None,
     max_drop: float = 1.0,
 ) -> tuple[Path, Evaluation]:
+    """Makes the artifact of a recipe in `folder`, and evaluates it through the runtime on the validation split.
+
+    Args:
+        shop: of the run.
+        recipe: to apply.
+        kind: the format.
+        folder: for NAME-RECIPE.KIND.
+        reference: the evaluation of float32, which a recipe that searches compares with.
+        max_drop: points that such a recipe may lose.
+
+    Raises:
+        EngineWrong: a conversion went wrong.
+    """
     path = folder / f"{shop.source.name}-{recipe.name}.{kind}"
     shop.say(f"{path.name}: {recipe.summary}")
     budget = None
@@ -169,7 +186,7 @@ def evaluated(source: Exportable, made: candidate.Candidate, path: Path) -> Eval
     return source.evaluate(path, SPLIT, None)
 
 
-def _place(path: Path, target: Path, evaluation: Evaluation, verdict: Verdict | None) -> Artifact:
+def place(path: Path, target: Path, evaluation: Evaluation, verdict: Verdict | None) -> Artifact:
     """Records the figures in the artifact and moves it into place."""
     if verdict is not None:
         old = Artifact.open(path)

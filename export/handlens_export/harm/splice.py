@@ -18,6 +18,7 @@ from handlens_export.harm.units import members, owners
 _HAS_KERNEL = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
 _BORDER = ("QUANTIZE", "DEQUANTIZE")
 _HALF_STEP = 0.51  # how far a rounded weight may be from its float, in steps
+_ROUNDING = 1e-6  # and of its size: a bias of millions of steps is counted in float32
 
 
 class Spliced:
@@ -184,7 +185,7 @@ class _Pass(_File):
             for array in _stored(node):
                 if array.size == values.size:
                     found = array.reshape(values.shape)
-                    if np.all(np.abs(found - values) <= _HALF_STEP * steps + 1e-7):
+                    if np.all(np.abs(found - values) <= _HALF_STEP * steps + _ROUNDING * np.abs(found) + 1e-9):
                         return self._tensor(index, found.astype(np.float32))
         if self.kind(operator) in _HAS_KERNEL:
             name = tensor.name.decode()
