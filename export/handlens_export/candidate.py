@@ -234,17 +234,18 @@ def _manifest(
             activations=recipe.activations,
             parameters=prepared.graph.parameters(),
             sparsity=_sparsity(recipe, kind, model),
-            calibration=_calibration(prepared.calibration, kind, model),
+            calibration=_calibration(prepared.calibration, recipe, kind, model),
         ),
         provenance=source.provenance,
     )
 
 
-def _calibration(record: Calibration | None, kind: Format, model: bytes) -> Calibration | None:
-    """The record of a file; ONNX Runtime measures ranges of its own on the same images."""
-    if record is None or kind == "tflite":
+def _calibration(record: Calibration | None, recipe: Recipe, kind: Format, model: bytes) -> Calibration | None:
+    """The record of a file; ONNX Runtime and the int16 converter measure ranges of their own on the same images."""
+    if record is None or (kind == "tflite" and recipe.arithmetic != "int16"):
         return record
-    return replace(record, ranges_sha256=ranges.ranges_sha256(onnx.activation_ranges(model)))
+    found = onnx.activation_ranges(model) if kind == "onnx" else tflite_file.activation_ranges(model)
+    return replace(record, ranges_sha256=ranges.ranges_sha256(found))
 
 
 def _sparsity(recipe: Recipe, kind: Format, model: bytes) -> float:
