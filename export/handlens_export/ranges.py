@@ -134,7 +134,7 @@ def calibrate(
     wanted = {name: value for name, value in places(graph).items() if name not in fixed}
     observer = build_reading(graph, wanted, name="observer")
     lows, highs = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, _SMALLEST)
-    outputs = _Outputs(output_places(graph), matching or {})
+    outputs = OutputRanges(output_places(graph), matching or {})
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         missing = batch - len(chunk)  # A last batch of another shape would be compiled again.
@@ -148,7 +148,7 @@ def calibrate(
     return outputs.bounded({name: (lows[name], highs[name]) for name in wanted}) | fixed
 
 
-class _Outputs:
+class OutputRanges:
     """What calibration knows of the outputs beyond their lowest and highest value."""
 
     def __init__(self, places: Mapping[str, str], matching: Mapping[str, Match]) -> None:

@@ -13,7 +13,7 @@ from handlens.artifact import Artifact
 from handlens.errors import ArtifactError, DataError, ManifestInvalid, NotAnArtifact, OptionError
 from handlens.manifest import Manifest
 from handlens_export.bring import images as pictures
-from handlens_export.bring import is_model
+from handlens_export.bring import is_model, roles
 from handlens_export.bring.agreement import Agreement
 from handlens_export.bring.evaluation import judge
 from handlens_export.bring.floats import FloatFile
@@ -73,6 +73,7 @@ def load(
         provenance=described.provenance,
         primary=judged.primary if judged else Agreement.PRIMARY,
         training_images=given.draw,
+        matching=roles.matches(described),
         evaluate=evaluate,
         extras=extras,
         recipes=recipes,

@@ -10,7 +10,7 @@ from handlens.image import to_tensor
 from handlens.manifest import Calibration, InputSpec
 from handlens_data.calibration.table import RangeTable
 from handlens_export import candidate, ranges, tflite_file
-from handlens_export.bring import plain
+from handlens_export.bring import plain, roles
 from handlens_export.bring.agreement import agreement, answers
 from handlens_export.bring.floats import FloatFile
 from handlens_export.bring.onnx_lane import OnnxLane
@@ -69,7 +69,7 @@ def integers(recipe: Recipe, found: Lane) -> bytes:
         EngineWrong: operators are left in float, because the quantizer has no integer form for them.
     """
     if isinstance(found, OnnxLane):
-        model = found.model(())
+        model = found.model(found.ends)
         left = [f"{unit.kind} {unit.name}" for unit in found.units if unit.name in found.left and unit.parameters]
         if left:
             raise _no_form(recipe, left)
@@ -98,9 +98,13 @@ def lane(shop: Workshop) -> Lane:
     kept = _LANES.get(shop)
     if kept is None:
         file, spec = shop.source.model, shop.source.input
-        batch = tensors(shop.calibration[0], spec)
+        images = shop.calibration[0]
+        batch = tensors(images, spec)
+        engine = file.open()
+        bounds = roles.output_ranges(engine, spec, images, shop.matching)
+        engine.close()
         if file.kind == "onnx":
-            kept = OnnxLane(file.model, batch)
+            kept = OnnxLane(file.model, batch, bounds)
         else:
             table = shop.options.ranges
             if table is not None and table.model != shop.source.name:
@@ -111,7 +115,8 @@ def lane(shop: Workshop) -> Lane:
             ends = [(offset, 255 * scale + offset) for scale, offset in zip(spec.scale, spec.offset, strict=True)]
             flat = [end for pair in ends for end in pair]
             model = plain.plain(file.model)
-            kept = TfliteLane(model, batch, (min(flat), max(flat)), None if table is None else dict(table.ranges))
+            given = None if table is None else dict(table.ranges)
+            kept = TfliteLane(model, batch, (min(flat), max(flat)), given, bounds)
         _LANES[shop] = kept
     return kept
 

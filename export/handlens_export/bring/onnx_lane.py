@@ -32,6 +32,7 @@ _FOLLOWS = {
     "Transpose",
     "Unsqueeze",
 }
+_PROBABILITIES = ("Sigmoid", "Softmax")
 
 
 class OnnxLane:
@@ -68,6 +69,21 @@ class OnnxLane:
             for node in self._graph.node
             if self._owner.get(node.name) == node.name
         )
+
+    @cached_property
+    def ends(self) -> tuple[str, ...]:
+        """The units that only make probabilities of the last values: an .onnx gives out float32 whatever is inside.
+
+        Rounding them would cost steps and save nothing, so `int8` leaves them in float.
+        """
+        makers = {output: self._owner.get(node.name) for node in self._graph.node for output in node.output}
+        read = {
+            makers[name]
+            for node in self._graph.node
+            for name in node.input
+            if name in makers and makers[name] != self._owner.get(node.name)
+        }
+        return tuple(unit.name for unit in self.units if unit.kind in _PROBABILITIES and unit.name not in read)
 
     @cached_property
     def left(self) -> tuple[str, ...]:

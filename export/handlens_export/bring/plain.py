@@ -14,6 +14,7 @@ from handlens.errors import DataError
 from handlens_export.compact import SharingBuilder
 
 SIGNATURE = "serve"
+_RELUS = {"RELU": 1, "RELU6": 3}  # as the schema numbers what can be fused
 _INTEGERS = ("INT8", "UINT8", "INT16", "INT4")
 
 
@@ -88,6 +89,7 @@ def plain(model: bytes) -> bytes:
     for code in parsed.operatorCodes:  # the quantizer reads the new field alone, which older converters left at 0
         code.builtinCode = _code(code)
     _unpack_float16(parsed, graph)
+    _fuse_relu(parsed, graph)
     _drop_unused(parsed, graph)
     _fix_batch(graph)
     _name(graph)
@@ -97,10 +99,13 @@ def plain(model: bytes) -> bytes:
     return pack(parsed)
 
 
-def output_names(model: bytes) -> tuple[str, ...]:
-    """The names of the tensors that a model gives out."""
-    graph = parse(model).subgraphs[0]
-    return tuple(_text(graph.tensors[index].name) for index in graph.outputs)
+def outputs(model: bytes) -> dict[str, str]:
+    """The tensor of each output, both by name, of a file with a signature."""
+    parsed = parse(model)
+    graph = parsed.subgraphs[0]
+    return {
+        _text(entry.name): _text(graph.tensors[entry.tensorIndex].name) for entry in parsed.signatureDefs[0].outputs
+    }
 
 
 def _unpack_float16(parsed: Any, graph: Any) -> None:
@@ -120,6 +125,56 @@ def _unpack_float16(parsed: Any, graph: Any) -> None:
         parsed.buffers.append(type(parsed.buffers[0])())
         parsed.buffers[-1].data = values.view(np.uint8)
     graph.operators = kept
+
+
+def _fuse_relu(parsed: Any, graph: Any) -> None:
+    """Makes a relu that stands alone part of the operator before it: one rounding less, and one operator."""
+    kinds, _ = _names()
+    uses = Counter(int(at) for op in graph.operators for at in op.inputs) + Counter(map(int, graph.outputs))
+    makers = {int(op.outputs[0]): op for op in graph.operators if len(op.outputs) == 1}
+    kept = []
+    for op in graph.operators:
+        function = _RELUS.get(kinds[_code(parsed.operatorCodes[op.opcodeIndex])])
+        before = makers.get(int(op.inputs[0])) if function else None
+        fused = getattr(getattr(before, "builtinOptions", None), "fusedActivationFunction", None)
+        if before is None or fused != 0 or uses[int(op.inputs[0])] != 1:
+            kept.append(op)
+            continue
+        before.builtinOptions.fusedActivationFunction = function
+        before.outputs = op.outputs
+        makers[int(op.outputs[0])] = before
+    graph.operators = kept
+
+
+def without_idle_rounding(model: bytes) -> bytes:
+    """The same file without each QUANTIZE between two tensors of the same steps."""
+    parsed = parse(model)
+    graph, (kinds, _) = parsed.subgraphs[0], _names()
+    swap: dict[int, int] = {}
+    kept = []
+    ends = {*map(int, graph.outputs)}
+    for op in graph.operators:
+        op.inputs = [swap.get(int(at), int(at)) for at in op.inputs]
+        is_cast = kinds[_code(parsed.operatorCodes[op.opcodeIndex])] == "QUANTIZE"
+        if is_cast and int(op.outputs[0]) not in ends and _same(graph, int(op.inputs[0]), int(op.outputs[0])):
+            swap[int(op.outputs[0])] = int(op.inputs[0])
+        else:
+            kept.append(op)
+    if not swap:
+        return model
+    graph.operators = kept
+    _drop_unused(parsed, graph)
+    return pack(parsed)
+
+
+def _same(graph: Any, first: int, second: int) -> bool:
+    a, b = graph.tensors[first], graph.tensors[second]
+    if a.type != b.type or a.quantization is None or b.quantization is None:
+        return False
+    if a.quantization.scale is None or b.quantization.scale is None:
+        return False
+    scales, zeros = zip(*((list(t.quantization.scale), list(t.quantization.zeroPoint)) for t in (a, b)), strict=True)
+    return scales[0] == scales[1] and zeros[0] == zeros[1]
 
 
 def _drop_unused(parsed: Any, graph: Any) -> None:

@@ -7,6 +7,7 @@ forgets the first images.
 import contextlib
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any, Literal
@@ -49,6 +50,8 @@ class TfliteLane:
         images: (N, H, W, C) float32, scaled as the network takes them, to measure ranges on.
         pixels: the exact range of the input, that of pixels 0..255.
         ranges: measured before, by tensor, instead.
+        output_ranges: by output of the model, instead of what the images give; what an output is joined from gets the
+            same range, so that it is rounded once.
     """
 
     kind: Format = "tflite"
@@ -59,8 +62,10 @@ class TfliteLane:
         images: np.ndarray,
         pixels: tuple[float, float],
         ranges: Mapping[str, tuple[float, float]] | None = None,
+        output_ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         """Takes the network; nothing is measured yet."""
+        self._output_ranges = output_ranges or {}
         self.float_model, self._images, self._pixels, self._given = model, images, pixels, ranges
         self._operators = tflite_file.operators(model)
         self._owner = _owners(self._operators)
@@ -75,7 +80,30 @@ class TfliteLane:
         for tensor in self._operators[0].inputs[:1]:
             if tensor.data is None:
                 found[tensor.name] = (min(0.0, low), max(0.0, high))
-        return found
+        return found | self._joined(found)
+
+    def _joined(self, found: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        """The ranges of outputs, and of all that a concatenation joins: those of the whole."""
+        makers = {tensor.name: op for op in self._operators for tensor in op.outputs}
+        uses = Counter(tensor.name for op in self._operators for tensor in op.inputs)
+        made: dict[str, tuple[float, float]] = {}
+
+        def spread(name: str, ends: tuple[float, float]) -> None:
+            made[name] = ends
+            op = makers.get(name)
+            if op is None or op.kind not in (*_FOLLOWS, "CONCATENATION"):
+                return
+            for tensor in op.inputs:
+                if tensor.data is None and uses[tensor.name] == 1 and tensor.name in found:
+                    spread(tensor.name, ends)
+
+        tensors = plain.outputs(self.float_model)
+        for op in self._operators:
+            if op.kind == "CONCATENATION" and op.outputs[0].name in found:
+                spread(op.outputs[0].name, found[op.outputs[0].name])
+        for name, ends in self._output_ranges.items():
+            spread(tensors[name], ends)
+        return made
 
     @cached_property
     def left(self) -> tuple[str, ...]:
@@ -133,12 +161,12 @@ class TfliteLane:
             recipe += [_kept_float(".*", "INPUT"), _kept_float(".*", "OUTPUT")]
         elif ends & follow:
             recipe += [_kept_float(".*", "OUTPUT")]
-        return _quantized(self.float_model, recipe, self._statistics())
+        return plain.without_idle_rounding(_quantized(self.float_model, recipe, self._statistics()))
 
     @property
     def _ends(self) -> list[tflite_file.Tensor]:
         read = {tensor.name for op in self._operators for tensor in op.inputs}
-        outputs = set(plain.output_names(self.float_model))
+        outputs = set(plain.outputs(self.float_model).values())
         return [t for op in self._operators for t in op.outputs if t.name in outputs or t.name not in read]
 
     def _statistics(self) -> dict[str, Any]:
