@@ -134,7 +134,7 @@ def calibrate(
     wanted = {name: value for name, value in places(graph).items() if name not in fixed}
     observer = build_reading(graph, wanted, name="observer")
     lows, highs = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, _SMALLEST)
-    outputs = _Outputs(output_places(graph), matching or {})
+    outputs = OutputRanges(output_places(graph), matching or {})
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         missing = batch - len(chunk)  # A last batch of another shape would be compiled again.
@@ -148,7 +148,7 @@ def calibrate(
     return outputs.bounded({name: (lows[name], highs[name]) for name in wanted}) | fixed
 
 
-class _Outputs:
+class OutputRanges:
     """What calibration knows of the outputs beyond their lowest and highest value."""
 
     def __init__(self, places: Mapping[str, str], matching: Mapping[str, Match]) -> None:
@@ -225,9 +225,7 @@ def with_fake_quant(
     )
 
 
-def fake_quant(
-    name: str, ends: tuple[float, float], value: Value, made: Value, momentum: float | None = None
-) -> Node:
+def fake_quant(name: str, ends: tuple[float, float], value: Value, made: Value, momentum: float | None = None) -> Node:
     """A call, NAME_range, that rounds a tensor to the steps of a range."""
     config: dict[str, Any] = {"low": ends[0], "high": ends[1], "momentum": momentum}
     return Node(name=f"{name}_range", cls=_RangeFactory, config=config, args=(value,), output=made)
