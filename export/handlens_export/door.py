@@ -14,6 +14,7 @@ from pathlib import Path
 from handlens.artifact import Artifact, update_manifest, write_artifact
 from handlens.errors import GateFailed, OptionError
 from handlens_export import candidate
+from handlens_export.candidate import Budget
 from handlens_export.gate import Verdict, judge
 from handlens_export.prepare import Options, Workshop
 from handlens_export.recipes import RECIPES, Format, Recipe
@@ -96,7 +97,7 @@ def export(
         for recipe, kind in pairs:
             if kind not in references and recipe.name != "float32":
                 _, references[kind] = _measured(shop, RECIPES["float32"], kind, Path(folder))
-            path, evaluation = _measured(shop, recipe, kind, Path(folder))
+            path, evaluation = _measured(shop, recipe, kind, Path(folder), references.get(kind), max_drop)
             if recipe.name == "float32":
                 references[kind] = evaluation
             verdict = None
@@ -134,14 +135,29 @@ def _float_first(recipes: Sequence[Recipe]) -> list[Recipe]:
     return sorted(recipes, key=lambda recipe: recipe.name != "float32")
 
 
-def _measured(shop: Workshop, recipe: Recipe, kind: Format, folder: Path) -> tuple[Path, Evaluation]:
+def _measured(
+    shop: Workshop,
+    recipe: Recipe,
+    kind: Format,
+    folder: Path,
+    reference: Evaluation | None = None,
+    max_drop: float = 1.0,
+) -> tuple[Path, Evaluation]:
     path = folder / f"{shop.source.name}-{recipe.name}.{kind}"
     shop.say(f"{path.name}: {recipe.summary}")
-    candidate.write(candidate.make(shop, recipe, kind), str(path))
-    if shop.source.thresholds is not None:  # before it is evaluated, which may want to read them
-        found = shop.source.thresholds(path, None)
+    budget = None
+    if reference is not None:
+        budget = Budget(max_drop, reference, lambda tried: evaluated(shop.source, tried, folder / f"tried-{path.name}"))
+    return path, evaluated(shop.source, candidate.make(shop, recipe, kind, budget), path)
+
+
+def evaluated(source: Exportable, made: candidate.Candidate, path: Path) -> Evaluation:
+    """Writes a candidate to a path, measures its thresholds where its task has some, and evaluates it there."""
+    candidate.write(made, str(path))
+    if source.thresholds is not None:  # before it is evaluated, which may want to read them
+        found = source.thresholds(path, None)
         update_manifest(path, replace(Artifact.open(path).manifest, thresholds=found))
-    return path, shop.source.evaluate(path, SPLIT, None)
+    return source.evaluate(path, SPLIT, None)
 
 
 def _place(path: Path, target: Path, evaluation: Evaluation, verdict: Verdict | None) -> Artifact:

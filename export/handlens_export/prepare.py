@@ -101,7 +101,7 @@ class Workshop:
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """The network of a recipe."""
-        if not recipe.remade and recipe.arithmetic != "int8":
+        if not recipe.remade and not recipe.quantized:
             return Prepared(self.parent, {}, None, "")
         network, notes = self.parent, []
         if recipe.channels:
@@ -110,7 +110,7 @@ class Workshop:
         if recipe.sparsity:
             network, note = self._pruned(recipe, network)
             notes.append(note)
-        if recipe.arithmetic != "int8":
+        if not recipe.quantized:
             return Prepared(network, {}, None, "; ".join(notes))
         found = self._ranges(network, recipe)
         if recipe.qat_steps:
@@ -182,13 +182,23 @@ class Workshop:
     def _quantization_aware(self, recipe: Recipe, network: Graph, found: Ranges) -> tuple[Graph, Ranges, str]:
         plan = self._plan(recipe.qat_steps, recipe.qat_rate)
         facts = self._facts(network, plan) | {"ranges": ranges.ranges_sha256(found)}
+        if recipe.arithmetic == "int4":
+            facts["weights"] = "int4"
         path = self.kept.path("qat", facts)
         kept = self.kept.load(path)
         if kept is None:
             self.say(f"quantization-aware training, at most {plan.max_minutes:g} minutes")
             images, held_out = self.tuning
             trained, trained_ranges, note = qat.quantization_aware(
-                network, self.parent, found, images, held_out, self.source.input, plan, self.matching
+                network,
+                self.parent,
+                found,
+                images,
+                held_out,
+                self.source.input,
+                plan,
+                self.matching,
+                compressed.kernel_levels(network, recipe.arithmetic),
             )
             kept = store.Kept(store.weights_of(trained), trained_ranges, f"QAT: {note}")
             self.kept.save(path, kept)
