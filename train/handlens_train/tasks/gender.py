@@ -36,6 +36,7 @@ class Recipe:
     size: int = 80
     blocks: int = 7
     head: int = 96
+    activation: str = "relu6"
     start: str | None = "efficientnet-lite0"
     freeze: int = 3
     smoothing: float = 0.1
@@ -52,7 +53,11 @@ class Recipe:
         return image_input(self.size, self.size)
 
 
-RECIPES: dict[str, Recipe] = {"gender": Recipe()}
+RECIPES: dict[str, Recipe] = {
+    "gender": Recipe(),
+    # MobileNetV3's activation in the same trunk: not to ship, but to show what int8 makes of it (docs/compression.md).
+    "gender-hardswish": Recipe(activation="hard_swish", freeze=0, epochs=5),
+}
 
 
 def train(name: str, data: Path, out: Path, **options: Any) -> str:
@@ -73,7 +78,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
     from handlens_train.gender_nets import network, sharpen
 
     how = of_run(run, Recipe, TASK)
-    model = network(how.size, how.size, how.blocks, how.head)
+    model = network(how.size, how.size, how.blocks, how.head, how.activation)
     run.fill(model)
     sharpen(model, run.info.get("temperature", 1.0))
     sources = [training_data(run)]
