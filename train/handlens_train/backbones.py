@@ -1,7 +1,7 @@
-"""Backbones that quantize well: relu6 or swish, explicit stride-2 padding; hard-swish for comparison. Builders take keras.
+"""Backbones that quantize well: relu6 or swish, explicit stride-2 padding (hard-swish where asked for).
 
 The padding is written out as zeros (`same` pads differently in torch, TensorFlow and after a change of input size),
-so ported weights see what they were trained on and every exporter writes the same graph.
+so ported weights see what they were trained on and every exporter writes the same graph. Builders take keras.
 """
 
 from collections.abc import Sequence

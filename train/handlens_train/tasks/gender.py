@@ -56,7 +56,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "gender": Recipe(),
     # MobileNetV3's activation in the same trunk: not to ship, but to show what int8 makes of it (docs/compression.md).
-    "gender-hardswish": Recipe(activation="hard_swish", freeze=0, epochs=5),
+    "gender-hardswish": Recipe(activation="hard_swish", freeze=0, epochs=4),
 }
 
 
