@@ -113,10 +113,7 @@ def main() -> None:
             if not picks:
                 print(f"{name}: nothing within {budget:g} points", file=sys.stderr)
     clock = times([item for _, item in table], options.rounds) if options.time else {}
-    print(
-        "| network | smallest within | recipe | bytes | of float32 | gzip | of float32 | metric | loss, points | n | ms |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(_HEAD)} |\n|{'---|' * len(_HEAD)}")
     for what, item in table:
         row, size = item.row, references[item.row.name].row.size
         milliseconds = clock.get(item.artifact.path)
