@@ -1,8 +1,10 @@
 """From a prepared network to the bytes of a model and everything its manifest says, before it is measured."""
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +14,10 @@ from handlens.engine import Engine, TensorInfo, open_model
 from handlens.errors import EngineWrong, GoldenInvalid
 from handlens.golden import GENERATORS, Golden, check_goldens, record_goldens
 from handlens.manifest import Calibration, Compression, InputSpec, Manifest, OutputSpec, Parity
-from handlens_export import compressed, convert, graph, onnx, parity, quiet, ranges, tflite_file, tolerance
+from handlens_export import arithmetic, onnx, parity, quiet, ranges, tflite_file, tolerance
 from handlens_export.prepare import Prepared, Workshop
 from handlens_export.recipes import Format, Recipe
+from handlens_train.evaluation import Evaluation
 
 CHECKED = 16  # images for parity
 LEAST_PATTERNS = 3  # that goldens are drawn from
@@ -34,21 +37,69 @@ class Candidate:
     extras: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def make(shop: Workshop, recipe: Recipe, kind: Format) -> Candidate:
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a recipe that searches may spend, and how to measure a try.
+
+    Attributes:
+        max_drop: points (hundredths) of the primary metric that the artifact may lose.
+        reference: the evaluation of the float32 artifact of the same format.
+        evaluate: writes a candidate to a scratch file and evaluates it on the same items.
+    """
+
+    max_drop: float
+    reference: Evaluation
+    evaluate: Callable[[Candidate], Evaluation]
+
+
+# Recipes that are made otherwise, by engine or arithmetic: a module with `make(shop, recipe, kind, budget)`.
+_MAKERS = {"tfmot": "handlens_export.tfmot", "mixed": "handlens_export.mixed"}
+
+
+def make(shop: Workshop, recipe: Recipe, kind: Format, budget: Budget | None = None) -> Candidate:
     """Converts and checks a recipe's network.
+
+    Args:
+        shop: of the run.
+        recipe: to make.
+        kind: the format.
+        budget: for a recipe that searches; without one it takes the harm that it can estimate.
 
     Raises:
         EngineWrong: the file disagrees with the Keras model, or is not what the recipe says (floats left in it, fewer
             zeros than asked for).
     """
+    maker = _MAKERS.get(recipe.engine) or _MAKERS.get(recipe.arithmetic)
+    if maker is not None:
+        made: Candidate = importlib.import_module(maker).make(shop, recipe, kind, budget)
+        return made
     prepared = shop.prepare(recipe)
-    model = _to_tflite(shop, recipe, prepared) if kind == "tflite" else _to_onnx(shop, recipe, prepared)
+    write = arithmetic.to_tflite if kind == "tflite" else arithmetic.to_onnx
+    return finish(shop, recipe, kind, prepared, write(shop, recipe, prepared), arithmetic.simulation(recipe, prepared))
+
+
+def finish(
+    shop: Workshop, recipe: Recipe, kind: Format, prepared: Prepared, model: bytes, simulation: Any = None
+) -> Candidate:
+    """Checks the bytes of a model, and finds its goldens, tolerances and manifest.
+
+    Args:
+        shop: of the run.
+        recipe: that made it.
+        kind: its format.
+        prepared: what it was made from: weights that the manifest counts, calibration, and notes.
+        model: the bytes.
+        simulation: a Keras model that the file must answer as, if there is one.
+
+    Raises:
+        EngineWrong: the file does not answer as its simulation, or has fewer zeros than asked for.
+    """
     engine = _open(model, kind)
     try:
         note = prepared.note
         measured = _parity(shop, recipe, engine)
-        if recipe.arithmetic == "int8":
-            note = "; ".join(part for part in (note, _against_simulation(shop, prepared, engine)) if part)
+        if simulation is not None:
+            note = "; ".join(part for part in (note, _against(simulation, recipe, shop, engine)) if part)
         kernels = tolerance.Kernels(model, kind, _input(shop.source.input, engine.inputs[0]))
         goldens, manifest = _told_apart(
             _goldens(shop, recipe, kernels, engine),
@@ -89,7 +140,7 @@ def _goldens(
     one seed alone, for one picture on which right engines differ makes the tolerance of all.
     """
     tries = [(GENERATORS, SEEDS), (GENERATORS, MORE_SEEDS)]
-    if recipe.arithmetic == "int8" and any(sample_step(output.shape) > 1 for output in shop.source.outputs):
+    if recipe.quantized and any(sample_step(output.shape) > 1 for output in shop.source.outputs):
         chosen = tolerance.steady(kernels)
         if len(chosen) >= LEAST_PATTERNS:
             tries.insert(0, (chosen, SEEDS))
@@ -110,42 +161,16 @@ def _open(model: bytes, kind: Format) -> Engine:
         return open_model(model, kind)
 
 
-def _to_tflite(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
-    if recipe.arithmetic != "int8":
-        network = graph.build(prepared.graph) if recipe.remade else shop.source.model
-        return convert.to_tflite(network, recipe.arithmetic)
-    simulated = graph.build(ranges.with_fake_quant(prepared.graph, prepared.ranges))
-    model = convert.to_tflite(simulated, "fake-quantized")
-    floats = tflite_file.float_operators(model)
-    if floats:
-        raise EngineWrong(
-            f"recipe {recipe.name}: the converter left float operators in the file: {', '.join(floats[:5])}; "
-            "use float16 or dynamic for this network, or give its layers an int8 form in ranges.py"
-        )
-    return model
-
-
-def _to_onnx(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
-    model = onnx.to_onnx(graph.build(prepared.graph))
-    if recipe.arithmetic != "int8":
-        return model
-    places = ranges.output_places(prepared.graph)
-    return onnx.quantize(
-        model, shop.calibration_batch, {output: prepared.ranges[name] for output, name in places.items()}
-    )
-
-
 def _parity(shop: Workshop, recipe: Recipe, engine: Engine) -> Parity | None:
     if recipe.arithmetic != "float32" or recipe.remade:
         return None
     return parity.measure(engine, shop.source.model, shop.calibration_batch[:CHECKED])
 
 
-def _against_simulation(shop: Workshop, prepared: Prepared, engine: Engine) -> str:
+def _against(simulation: Any, recipe: Recipe, shop: Workshop, engine: Engine) -> str:
     """How far the file's outputs are from those of the network with quantization simulated in Keras."""
     batch = shop.calibration_batch[:CHECKED]
-    network = ranges.with_fake_quant(prepared.graph, prepared.ranges)
-    simulated = parity.expected(compressed.trainable(network, {}, quantize=True, name="simulated"), batch)
+    simulated = parity.expected(simulation, batch)
     (name,) = (tensor.name for tensor in engine.inputs)
     answers = [engine.run({name: image[None]}) for image in batch]
     cosines = {}
@@ -154,8 +179,8 @@ def _against_simulation(shop: Workshop, prepared: Prepared, engine: Engine) -> s
         cosines[output] = _cosine(got, wanted)
         if not cosines[output] >= _SIMULATED:
             raise EngineWrong(
-                f"output {output} of the int8 model has cosine {cosines[output]:.4f} with its simulation in Keras; "
-                f"expected at least {_SIMULATED}: the conversion went wrong"
+                f"output {output} of the {recipe.arithmetic} model has cosine {cosines[output]:.4f} with its "
+                f"simulation in Keras; expected at least {_SIMULATED}: the conversion or the engine went wrong"
             )
     if len(cosines) == 1:
         return f"cosine of its outputs with the simulation in Keras {min(cosines.values()):.5f}"
@@ -207,17 +232,18 @@ def _manifest(
             activations=recipe.activations,
             parameters=prepared.graph.parameters(),
             sparsity=_sparsity(recipe, kind, model),
-            calibration=_calibration(prepared.calibration, kind, model),
+            calibration=_calibration(prepared.calibration, recipe, kind, model),
         ),
         provenance=source.provenance,
     )
 
 
-def _calibration(record: Calibration | None, kind: Format, model: bytes) -> Calibration | None:
-    """The record of a file; ONNX Runtime measures ranges of its own on the same images."""
-    if record is None or kind == "tflite":
+def _calibration(record: Calibration | None, recipe: Recipe, kind: Format, model: bytes) -> Calibration | None:
+    """The record of a file; ONNX Runtime and the int16 converter measure ranges of their own on the same images."""
+    if record is None or (kind == "tflite" and recipe.arithmetic != "int16"):
         return record
-    return replace(record, ranges_sha256=ranges.ranges_sha256(onnx.activation_ranges(model)))
+    found = onnx.activation_ranges(model) if kind == "onnx" else tflite_file.activation_ranges(model)
+    return replace(record, ranges_sha256=ranges.ranges_sha256(found))
 
 
 def _sparsity(recipe: Recipe, kind: Format, model: bytes) -> float:

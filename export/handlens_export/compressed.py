@@ -8,6 +8,8 @@ import numpy as np
 
 from handlens_export.graph import Graph, Node, Weights, build
 from handlens_export.layers import (
+    INT4,
+    INT8,
     Compressed,
     CompressedConv2D,
     CompressedConv2DTranspose,
@@ -39,13 +41,23 @@ def zero_fraction(graph: Graph) -> float:
     return sum(int((kernel == 0).sum()) for kernel in kernels) / total if total else 0.0
 
 
-def trainable(graph: Graph, masks: Mapping[str, np.ndarray], *, quantize: bool, name: str) -> Any:
+def kernel_levels(graph: Graph, arithmetic: str) -> dict[str, int]:
+    """How many steps up and down a kernel has, by call, as `trainable` takes it.
+
+    In an int4 file depthwise and transposed convolutions stay int8: they are few, and a channel of nine weights has
+    none to make up for another's error.
+    """
+    four = PRUNABLE if arithmetic == "int4" else ()
+    return {n.name: INT4 if n.cls.__name__ in four else INT8 for n in graph.nodes if n.cls.__name__ in _TRAINABLE}
+
+
+def trainable(graph: Graph, masks: Mapping[str, np.ndarray], levels: Mapping[str, int], *, name: str) -> Any:
     """A Keras model whose convolutions mask, and perhaps fake-quantize, their kernels.
 
     Args:
         graph: as `for_inference` gives it, perhaps with fake-quantized tensors.
         masks: 0 and 1 by call; a call without one keeps all its weights.
-        quantize: also simulate int8 kernels.
+        levels: steps up and down of the kernels that are quantized, by call; a call without one stays in float.
         name: of the model.
     """
 
@@ -55,7 +67,9 @@ def trainable(graph: Graph, masks: Mapping[str, np.ndarray], *, quantize: bool, 
             return node
         kernel, bias = node.weights
         mask = np.asarray(masks.get(node.name, np.ones_like(kernel)), np.float32)
-        return replace(node, cls=cls, config={**node.config, "quantize": quantize}, weights=(kernel, bias, mask))
+        return replace(
+            node, cls=cls, config={**node.config, "levels": levels.get(node.name, 0)}, weights=(kernel, bias, mask)
+        )
 
     return build(replace(graph, nodes=tuple(node_for(node) for node in graph.nodes)), name=name)
 

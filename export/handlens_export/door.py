@@ -14,6 +14,7 @@ from pathlib import Path
 from handlens.artifact import Artifact, update_manifest, write_artifact
 from handlens.errors import GateFailed, OptionError
 from handlens_export import candidate
+from handlens_export.candidate import Budget
 from handlens_export.gate import Verdict, judge
 from handlens_export.prepare import Options, Workshop
 from handlens_export.recipes import RECIPES, Format, Recipe
@@ -78,7 +79,7 @@ def export(
         OptionError: no recipe can be written in any of the formats, or the run in none of the recipes.
         EngineWrong: a conversion went wrong.
     """
-    recipes = _taken(source, recipes, say)
+    recipes = taken(source, recipes, say)
     pairs = [(recipe, kind) for kind in formats for recipe in _float_first(recipes) if kind in recipe.formats]
     if not pairs:
         names = ", ".join(recipe.name for recipe in recipes)
@@ -95,8 +96,8 @@ def export(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as folder:
         for recipe, kind in pairs:
             if kind not in references and recipe.name != "float32":
-                _, references[kind] = _measured(shop, RECIPES["float32"], kind, Path(folder))
-            path, evaluation = _measured(shop, recipe, kind, Path(folder))
+                _, references[kind] = measured(shop, RECIPES["float32"], kind, Path(folder))
+            path, evaluation = measured(shop, recipe, kind, Path(folder), references.get(kind), max_drop)
             if recipe.name == "float32":
                 references[kind] = evaluation
             verdict = None
@@ -109,14 +110,18 @@ def export(
                     if (out / path.name).exists():
                         say(f"{out / path.name} is from an earlier export and was left as it is")
                     continue
-            artifact = _place(path, out / path.name, evaluation, verdict)
+            artifact = place(path, out / path.name, evaluation, verdict)
             say(f"wrote {artifact.path} ({artifact.size:,} bytes)")
             written.append(Written(artifact, evaluation, verdict))
     return Outcome(tuple(written), tuple(refused))
 
 
-def _taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], None]) -> Sequence[Recipe]:
-    """The recipes that the run is written in."""
+def taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], None]) -> Sequence[Recipe]:
+    """Those of the recipes that the run is written in.
+
+    Raises:
+        OptionError: none is.
+    """
     if not source.recipes:
         return recipes
     left_out = [recipe.name for recipe in recipes if recipe.name not in source.recipes]
@@ -134,17 +139,45 @@ def _float_first(recipes: Sequence[Recipe]) -> list[Recipe]:
     return sorted(recipes, key=lambda recipe: recipe.name != "float32")
 
 
-def _measured(shop: Workshop, recipe: Recipe, kind: Format, folder: Path) -> tuple[Path, Evaluation]:
+def measured(
+    shop: Workshop,
+    recipe: Recipe,
+    kind: Format,
+    folder: Path,
+    reference: Evaluation | None = None,
+    max_drop: float = 1.0,
+) -> tuple[Path, Evaluation]:
+    """Makes the artifact of a recipe in `folder`, and evaluates it through the runtime on the validation split.
+
+    Args:
+        shop: of the run.
+        recipe: to apply.
+        kind: the format.
+        folder: for NAME-RECIPE.KIND.
+        reference: the evaluation of float32, which a recipe that searches compares with.
+        max_drop: points that such a recipe may lose.
+
+    Raises:
+        EngineWrong: a conversion went wrong.
+    """
     path = folder / f"{shop.source.name}-{recipe.name}.{kind}"
     shop.say(f"{path.name}: {recipe.summary}")
-    candidate.write(candidate.make(shop, recipe, kind), str(path))
-    if shop.source.thresholds is not None:  # before it is evaluated, which may want to read them
-        found = shop.source.thresholds(path, None)
+    budget = None
+    if reference is not None:
+        budget = Budget(max_drop, reference, lambda tried: evaluated(shop.source, tried, folder / f"tried-{path.name}"))
+    return path, evaluated(shop.source, candidate.make(shop, recipe, kind, budget), path)
+
+
+def evaluated(source: Exportable, made: candidate.Candidate, path: Path) -> Evaluation:
+    """Writes a candidate to a path, measures its thresholds where its task has some, and evaluates it there."""
+    candidate.write(made, str(path))
+    if source.thresholds is not None:  # before it is evaluated, which may want to read them
+        found = source.thresholds(path, None)
         update_manifest(path, replace(Artifact.open(path).manifest, thresholds=found))
-    return path, shop.source.evaluate(path, SPLIT, None)
+    return source.evaluate(path, SPLIT, None)
 
 
-def _place(path: Path, target: Path, evaluation: Evaluation, verdict: Verdict | None) -> Artifact:
+def place(path: Path, target: Path, evaluation: Evaluation, verdict: Verdict | None) -> Artifact:
     """Records the figures in the artifact and moves it into place."""
     if verdict is not None:
         old = Artifact.open(path)

@@ -1,8 +1,8 @@
 """Keras 3 layers that simulate compression in training: masked and fake-quantized convolutions, and activation ranges.
 
 They work on every backend. Quantizing a weight is straight-through (Bengio et al. 2013): rounded forwards, untouched
-backwards. Weights: symmetric int8 (-127..127) per output channel, scale max|w| / 127. Activations: int8, one range a
-tensor, a moving average while training (Jacob et al. 2018).
+backwards. Weights: symmetric per output channel, int8 (-127..127) or int4 (-7..7), scale max|w| / 127 or 7.
+Activations: int8, one range a tensor, a moving average while training (Jacob et al. 2018).
 """
 
 from typing import Any
@@ -11,13 +11,13 @@ import keras
 import numpy as np
 from keras import ops
 
-WEIGHT_LEVELS = 127
+INT8, INT4 = 127, 7  # the largest weight in steps
 _TINY = 1e-8
 
 
-def fake_quantize_kernel(kernel: Any, axes: tuple[int, ...]) -> Any:
-    """Rounds a kernel to int8 steps; the largest magnitude over `axes` sets the scale, as the converter does it."""
-    scale = ops.maximum(ops.max(ops.abs(kernel), axis=axes, keepdims=True), _TINY) / WEIGHT_LEVELS
+def fake_quantize_kernel(kernel: Any, axes: tuple[int, ...], levels: int = INT8) -> Any:
+    """Rounds a kernel to steps; the largest magnitude over `axes` is `levels` of them, as the converter does it."""
+    scale = ops.maximum(ops.max(ops.abs(kernel), axis=axes, keepdims=True), _TINY) / levels
     return kernel + ops.stop_gradient(ops.round(kernel / scale) * scale - kernel)
 
 
@@ -25,13 +25,13 @@ class Compressed:
     """What the compressed convolutions share; stands before the Keras layer among a class's parents.
 
     Args:
-        quantize: also simulate an int8 kernel.
+        levels: also simulate a kernel of so many steps up and down (`INT8`, `INT4`); 0 leaves it in float.
     """
 
-    def __init__(self, *args: Any, quantize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, levels: int = 0, **kwargs: Any) -> None:
         """Takes what the plain layer takes."""
         super().__init__(*args, **kwargs)
-        self.quantize = quantize
+        self.levels = levels
 
     def build(self: Any, input_shape: Any) -> None:
         """Adds the mask behind the kernel and the bias."""
@@ -39,9 +39,9 @@ class Compressed:
         self.mask = self.add_weight(shape=self.kernel.shape, initializer="ones", trainable=False, name="mask")
 
     def compressed_kernel(self: Any, reduced: tuple[int, ...]) -> Any:
-        """The masked kernel, its int8 steps simulated where asked for; `reduced` are all axes but those of outputs."""
+        """The masked kernel, its steps simulated where asked for; `reduced` are all axes but those of outputs."""
         kernel = self.kernel * self.mask
-        return fake_quantize_kernel(kernel, reduced) if self.quantize else kernel
+        return fake_quantize_kernel(kernel, reduced, self.levels) if self.levels else kernel
 
     def plain_kernel(self: Any) -> np.ndarray:
         """The masked kernel before quantization."""

@@ -68,7 +68,7 @@ def narrow(
                 max_minutes=plan.max_minutes / rounds,
                 seed=plan.seed + index - 1,
             )
-            student = trainable(graph, {}, quantize=False, name="narrow")
+            student = trainable(graph, {}, {}, name="narrow")
             label = f"fine-tuning with {target * index / rounds:.0%} less to compute"
             fine_tune(student, build(parent, name="parent"), images, spec, part, matching=matching, label=label)
             graph = graph.with_weights(plain_weights(student))

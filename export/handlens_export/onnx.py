@@ -4,13 +4,13 @@ import logging
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handlens.errors import MissingExtra
+from handlens.errors import MissingExtra, OptionError
 from handlens_export import quiet
 from handlens_export.convert import endpoint
 
@@ -60,7 +60,12 @@ def _plain_nearest(graph: Any) -> None:
             counted.s, modes["nearest_mode"].s = b"asymmetric", b"floor"
 
 
-def quantize(model: bytes, images: np.ndarray, output_ranges: Mapping[str, tuple[float, float]] | None = None) -> bytes:
+def quantize(
+    model: bytes,
+    images: np.ndarray,
+    output_ranges: Mapping[str, tuple[float, float]] | None = None,
+    floats: Collection[str] = (),
+) -> bytes:
     """Quantizes to int8 as QDQ: weights per channel and symmetric, activations by the range over the images.
 
     Args:
@@ -68,13 +73,14 @@ def quantize(model: bytes, images: np.ndarray, output_ranges: Mapping[str, tuple
         images: (N, H, W, C) float32, scaled as the network takes them.
         output_ranges: by output of the model, instead of what the images give; what an output is joined from gets the
             same range, so that it is rounded once.
+        floats: nodes that stay in float, by their name in `nodes(ready(model))`.
 
     Raises:
+        OptionError: a name in `floats` is no node of the model.
         MissingExtra: onnxruntime is not installed.
     """
     try:
         from onnxruntime import quantization
-        from onnxruntime.quantization.shape_inference import quant_pre_process
     except ImportError as error:
         raise MissingExtra("onnxruntime", "export") from error
 
@@ -85,24 +91,53 @@ def quantize(model: bytes, images: np.ndarray, output_ranges: Mapping[str, tuple
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self.feeds, None)
 
+    prepared, name = ready(model), _inputs(model)[0]
+    known = nodes(prepared)
+    unknown = [node for node in floats if node not in known]
+    if unknown:
+        raise OptionError(f"the ONNX model has no node {unknown[0]!r} to leave in float; valid: {', '.join(known)}")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), _root_logger_quiet():
         warnings.simplefilter("ignore")
-        source, ready, target = (Path(folder) / name for name in ("float.onnx", "ready.onnx", "int8.onnx"))
-        source.write_bytes(model)
-        name = _inputs(model)[0]
-        quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
-        ranges = _tensor_ranges(ready.read_bytes(), output_ranges or {})
+        source, target = (Path(folder) / name for name in ("ready.onnx", "int8.onnx"))
+        source.write_bytes(prepared)
         quantization.quantize_static(
-            str(ready),
+            str(source),
             str(target),
             Images(),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             activation_type=quantization.QuantType.QInt8,
             weight_type=quantization.QuantType.QInt8,
-            extra_options={"TensorQuantOverrides": ranges},
+            nodes_to_exclude=list(floats),
+            extra_options={"TensorQuantOverrides": _tensor_ranges(prepared, output_ranges or {})},
         )
         return target.read_bytes()
+
+
+def ready(model: bytes) -> bytes:
+    """The model as `quantize` sees it: shapes inferred, batch norms folded, every node with a name of its own."""
+    import onnx
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), _root_logger_quiet():
+        warnings.simplefilter("ignore")
+        source, target = (Path(folder) / name for name in ("float.onnx", "ready.onnx"))
+        source.write_bytes(model)
+        quant_pre_process(str(source), str(target), skip_symbolic_shape=True)
+        proto = onnx.load_model(target)
+    seen: set[str] = set()
+    for index, node in enumerate(proto.graph.node):
+        if not node.name or node.name in seen:
+            node.name = f"{node.op_type}_{index}"
+        seen.add(node.name)
+    return bytes(proto.SerializeToString())
+
+
+def nodes(model: bytes) -> tuple[str, ...]:
+    """The names of a model's nodes, in order of execution."""
+    import onnx
+
+    return tuple(node.name for node in onnx.load_model_from_string(model).graph.node)
 
 
 def _tensor_ranges(model: bytes, ranges: Mapping[str, tuple[float, float]]) -> dict[str, list[dict[str, Any]]]:

@@ -86,7 +86,7 @@ def prune(
     """
     if plan.steps == 0:
         return _cut(graph, target, block)
-    student = trainable(graph, {}, quantize=False, name="pruned")
+    student = trainable(graph, {}, {}, name="pruned")
     layers = {name: student.get_layer(name) for name in prunable(graph)}
 
     reached = False

@@ -1,4 +1,4 @@
-"""Quantization-aware training in native Keras 3: int8 is simulated in the forward pass while the network is fine-tuned.
+"""Quantization-aware training in native Keras 3: int8 is simulated in the forward pass, int4 kernels likewise.
 
 It starts from post-training quantization (batch norm folded, calibrated ranges), learns by distillation from the float
 parent, and ends no further from the parent on held-out training images than it began: else the beginning is returned.
@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from handlens.manifest import InputSpec
-from handlens_export.compressed import plain_weights, prunable, trainable
+from handlens_export.compressed import kernel_levels, plain_weights, prunable, trainable
 from handlens_export.distill import Plan, distance, fine_tune
 from handlens_export.graph import Graph, build
 from handlens_export.matching import bounded
@@ -31,8 +31,9 @@ def quantization_aware(
     spec: InputSpec,
     plan: Plan,
     matching: Mapping[str, Match],
+    levels: Mapping[str, int] | None = None,
 ) -> tuple[Graph, Ranges, str]:
-    """Fine-tunes weights and ranges for int8.
+    """Fine-tunes weights and ranges for integer arithmetic.
 
     Args:
         graph: the network to quantize, as `for_inference` gives it; weights that are zero stay zero if it was pruned.
@@ -41,16 +42,18 @@ def quantization_aware(
         images: prepared uint8 training images.
         held_out: others, to choose the best moment by.
         spec: of the input.
-        plan: of the fine-tuning.
+        plan: of the fine-tuning; with 0 steps nothing is trained.
         matching: how to match each output; the ranges of those that are `bounded` stay as they are.
+        levels: of the kernels by call, see `compressed.kernel_levels`; None is int8.
 
     Returns:
         The network with its new float weights, its ranges, and a sentence on what was gained.
     """
+    if plan.steps == 0:
+        return graph, dict(ranges), "nothing fine-tuned (0 steps)"
+    levels = kernel_levels(graph, "int8") if levels is None else levels
     masks = {name: (kernel != 0).astype(np.float32) for name, kernel in prunable(graph).items()}
-    student = trainable(
-        with_fake_quant(graph, ranges, MOMENTUM, bounded(matching)), masks, quantize=True, name="quantized"
-    )
+    student = trainable(with_fake_quant(graph, ranges, MOMENTUM, bounded(matching)), masks, levels, name="quantized")
     parent = build(teacher, name="parent")
     first = best = distance(student, parent, held_out, spec, matching)
     found: tuple[Graph, Ranges] = graph, dict(ranges)

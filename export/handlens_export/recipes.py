@@ -1,14 +1,18 @@
-"""The compression recipes. They are data: a new recipe is one entry in `RECIPES`.
+"""The compression recipes: a name of a small grammar is all there is to know of one.
 
-A recipe is four choices, applied in this order:
+    [channelsNN-][prunedNN-][qat-]ARITHMETIC
+    tfmot-[prunedNN-][clusteredNN-]int8
 
-    channels      0, or the fraction of the cost of inference that goes with whole channels, which are really removed
-    sparsity      0, or the fraction of prunable weights (Conv2D and Dense kernels) that magnitude pruning sets to zero
-    fine-tuning   steps of distillation from the float parent: after pruning, and with quantization simulated (QAT)
-    arithmetic    float32 · float16 weights · dynamic (int8 weights, activations quantized on the fly) · int8 throughout
+The parts are choices, applied in the order of the name:
 
-"pruned50-int8" is sparsity 0.5, then static int8; "qat-int8" is int8 after quantization-aware fine-tuning. Any of them
-may begin with "channelsNN-": "channels40-int8" is without 40% of the cost, then static int8.
+    channels      NN% of the cost of inference goes with whole channels, which are really removed
+    pruned        NN% of the prunable weights (Conv2D and Dense kernels) are set to zero by magnitude
+    qat           steps of distillation from the float parent with quantization simulated; int8, int4 and mixed
+    arithmetic    float32 · float16 weights · dynamic (int8 weights, activations quantized on the fly) · int8
+                  throughout · int16 activations with int8 weights · int4 weights with int8 activations · mixed (int8
+                  but for the fewest layers in float)
+
+Channels and pruning end with distillation, too. "tfmot-" has tensorflow-model-optimization do it, as a second engine.
 """
 
 import re
@@ -18,8 +22,9 @@ from typing import Literal
 
 from handlens.errors import OptionError
 
-Arithmetic = Literal["float32", "float16", "dynamic", "int8"]
+Arithmetic = Literal["float32", "float16", "dynamic", "int8", "int16", "int4", "mixed"]
 Format = Literal["tflite", "onnx"]
+Engine = Literal["handlens", "tfmot"]
 
 FORMATS: tuple[Format, ...] = ("tflite", "onnx")
 
@@ -43,6 +48,8 @@ class Recipe:
         qat_steps: batches of distillation with quantization simulated; 0 is post-training quantization.
         prune_rate: peak learning rate (Adam) of pruning.
         qat_rate: peak learning rate (Adam) of QAT.
+        engine: who fine-tunes: handlens, or tensorflow-model-optimization.
+        clusters: different weights that each kernel may have, 0 for any; tfmot's alone.
         formats: the formats it can be written in.
     """
 
@@ -59,6 +66,8 @@ class Recipe:
     channel_steps: int = 0
     channel_rate: float = 5e-4
     channel_rounds: int = 1
+    engine: Engine = "handlens"
+    clusters: int = 0
     formats: tuple[Format, ...] = FORMATS
 
     @property
@@ -67,66 +76,110 @@ class Recipe:
         return self.channels > 0 or self.sparsity > 0
 
     @property
+    def quantized(self) -> bool:
+        """Whether activations are integers of a fixed range, all or most of them."""
+        return self.arithmetic in ("int8", "int16", "int4", "mixed")
+
+    @property
     def weights(self) -> str:
         """The dtype of the stored weights, as the manifest names it."""
-        return "int8" if self.arithmetic == "dynamic" else self.arithmetic
+        return {"dynamic": "int8", "int16": "int8"}.get(self.arithmetic, self.arithmetic)
 
     @property
     def activations(self) -> str:
         """The dtype of the activations, as the manifest names it."""
-        return "int8" if self.arithmetic == "int8" else "float32"
+        return {"float16": "float32", "dynamic": "float32", "int4": "int8"}.get(self.arithmetic, self.arithmetic)
 
 
-_ALL = (
-    Recipe(name="float32", summary="as trained; what every other recipe is measured against", arithmetic="float32"),
-    Recipe(name="float16", summary="half-precision weights", arithmetic="float16", formats=("tflite",)),
-    Recipe(
-        name="dynamic",
-        summary="int8 weights, float activations quantized on the fly",
-        arithmetic="dynamic",
-        formats=("tflite",),
-    ),
-    Recipe(name="int8", summary="static int8 from calibration images", arithmetic="int8"),
-    Recipe(
-        name="pruned50-int8",
-        summary="half of the weights zero, then static int8: same speed, smaller once gzipped",
-        arithmetic="int8",
-        sparsity=0.5,
-        prune_steps=800,
-    ),
-    Recipe(
-        name="qat-int8",
-        summary="static int8 after fine-tuning with quantization simulated",
-        arithmetic="int8",
-        qat_steps=400,
-        formats=("tflite",),
-    ),
-    Recipe(
-        name="pruned50-qat-int8",
-        summary="half of the weights zero, kept so through quantization-aware fine-tuning",
-        arithmetic="int8",
-        sparsity=0.5,
-        prune_steps=800,
-        qat_steps=400,
-        formats=("tflite",),
-    ),
+_TFLITE: tuple[Format, ...] = ("tflite",)
+_ARITHMETICS: dict[str, tuple[Arithmetic, str, tuple[Format, ...]]] = {
+    "float32": ("float32", "as trained; what every other recipe is measured against", FORMATS),
+    "float16": ("float16", "half-precision weights", _TFLITE),
+    "dynamic": ("dynamic", "int8 weights, float activations quantized on the fly", _TFLITE),
+    "int8": ("int8", "static int8 from calibration images", FORMATS),
+    "int16": ("int16", "int8 weights, int16 activations", _TFLITE),
+    "int4": ("int4", "int4 weights (depthwise ones int8), int8 activations", _TFLITE),
+    "mixed": ("mixed", "int8 but for the fewest layers in float that keep the metric within --max-drop", FORMATS),
+}
+_THEN = {"float32": "float32", "int8": "static int8", "int4": "int4 weights, int8 activations"}
+PRUNE_STEPS, CHANNEL_STEPS = 800, 2000
+# Batches of QAT and its peak rate: fifteen levels a weight ask for more than a touch.
+_QAT: dict[str, tuple[int, float]] = {"int8": (400, 5e-5), "int4": (800, 2e-4), "mixed": (400, 5e-5)}
+_HANDLENS = re.compile(r"(?:channels(\d\d)-)?(?:pruned(\d\d)-)?(qat-)?(\w+)")
+_TFMOT = re.compile(r"tfmot-(?:pruned(\d\d)-)?(?:clustered(\d\d)-)?int8")
+_SHARES, _CLUSTERS = range(5, 96), range(2, 65)
+GRAMMAR = (
+    "[channelsNN-][prunedNN-][qat-]ARITHMETIC with NN from 05 to 95, ARITHMETIC one of "
+    f"{', '.join(_ARITHMETICS)}, and qat- before {', '.join(_QAT)}; or tfmot-[prunedNN-][clusteredCC-]int8 with CC "
+    "from 02 to 64; such as channels25-pruned50-int8"
 )
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
-CHANNEL_STEPS = 2000
-_VALID = (*RECIPES, "channelsNN- (NN from 05 to 95) before any of them")
-_CHANNELS = re.compile(r"channels(\d\d)-(.+)")
 
 
 def recipe_named(name: str) -> Recipe | None:
-    """The recipe of a name: one of `RECIPES`, or one of them behind "channelsNN-", NN from 05 to 95; else None."""
-    match = _CHANNELS.fullmatch(name)
-    if match is None or match[2] not in RECIPES or not 5 <= int(match[1]) <= 95:
-        return RECIPES.get(name)
-    base = RECIPES[match[2]]
-    summary = f"{int(match[1])}% of the cost removed with whole channels; then {base.summary}"
-    if base.name == "float32":
-        summary = f"{int(match[1])}% of the cost removed with whole channels, float32"
-    return replace(base, name=name, summary=summary, channels=int(match[1]) / 100, channel_steps=CHANNEL_STEPS)
+    """The recipe that a name spells, None if it spells none."""
+    if match := _TFMOT.fullmatch(name):
+        return _tfmot(name, match[1], match[2])
+    match = _HANDLENS.fullmatch(name)
+    if match is None or match[4] not in _ARITHMETICS or (match[3] and match[4] not in _QAT):
+        return None
+    if any(part is not None and int(part) not in _SHARES for part in match.groups()[:2]):
+        return None
+    arithmetic, summary, formats = _ARITHMETICS[match[4]]
+    recipe = Recipe(name=name, summary=summary, arithmetic=arithmetic, formats=formats)
+    remade = match[1] or match[2]
+    ends = [_THEN.get(arithmetic, summary) if remade or match[3] else summary]
+    if match[3]:
+        steps, rate = _QAT[arithmetic]
+        recipe = replace(recipe, qat_steps=steps, qat_rate=rate, formats=_TFLITE)
+        ends.insert(0, "fine-tuning with quantization simulated")
+    if match[2]:
+        recipe = replace(recipe, sparsity=int(match[2]) / 100, prune_steps=PRUNE_STEPS)
+        ends.insert(0, f"{int(match[2])}% of the weights zero")
+    if match[1]:
+        recipe = replace(recipe, channels=int(match[1]) / 100, channel_steps=CHANNEL_STEPS)
+        ends.insert(0, f"{int(match[1])}% of the cost removed with whole channels")
+    return replace(recipe, summary="; then ".join(ends))
+
+
+def _tfmot(name: str, pruned: str | None, clustered: str | None) -> Recipe | None:
+    """tensorflow-model-optimization always ends with QAT; its PQAT, CQAT and PCQAT keep what came before."""
+    if (pruned and int(pruned) not in _SHARES) or (clustered and int(clustered) not in _CLUSTERS):
+        return None
+    ends = ["QAT and static int8 by tensorflow-model-optimization"]
+    if clustered:
+        ends.insert(0, f"{int(clustered)} different weights a kernel")
+    if pruned:
+        ends.insert(0, f"{int(pruned)}% of the weights zero")
+    steps, rate = _QAT["int8"]
+    return Recipe(
+        name=name,
+        summary="; then ".join(ends),
+        arithmetic="int8",
+        sparsity=int(pruned or 0) / 100,
+        prune_steps=PRUNE_STEPS if pruned else 0,
+        qat_steps=steps,
+        qat_rate=rate,
+        engine="tfmot",
+        clusters=int(clustered or 0),
+        formats=_TFLITE,
+    )
+
+
+_NAMES = (
+    *_ARITHMETICS,
+    "pruned50-int8",
+    "qat-int8",
+    "pruned50-qat-int8",
+    "qat-int4",
+    "pruned50-qat-int4",
+    "qat-mixed",
+    "tfmot-int8",
+    "tfmot-pruned50-int8",
+    "tfmot-clustered16-int8",
+    "tfmot-pruned50-clustered16-int8",
+)
+# The ones that the documentation lists; the grammar has more.
+RECIPES: dict[str, Recipe] = {name: recipe for name in _NAMES if (recipe := recipe_named(name)) is not None}
 
 
 def parse_recipes(text: str) -> tuple[Recipe, ...]:
@@ -136,7 +189,7 @@ def parse_recipes(text: str) -> tuple[Recipe, ...]:
         OptionError: a name is unknown, or there is none.
     """
     found = {name: recipe_named(name) for name in _split(text)}
-    _check(text, "recipe", [name for name, recipe in found.items() if recipe is None], _VALID, found)
+    _check(text, "recipe", [name for name, recipe in found.items() if recipe is None], GRAMMAR, found)
     return tuple(recipe for recipe in found.values() if recipe is not None)
 
 
@@ -147,7 +200,7 @@ def parse_formats(text: str) -> tuple[Format, ...]:
         OptionError: a format is unknown, or there is none.
     """
     chosen = _split(text)
-    _check(text, "format", [name for name in chosen if name not in FORMATS], FORMATS, chosen)
+    _check(text, "format", [name for name in chosen if name not in FORMATS], ", ".join(FORMATS), chosen)
     return tuple(name for name in FORMATS if name in chosen)
 
 
@@ -155,7 +208,7 @@ def _split(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _check(text: str, what: str, unknown: Sequence[str], valid: Sequence[str], names: Collection[str]) -> None:
+def _check(text: str, what: str, unknown: Sequence[str], valid: str, names: Collection[str]) -> None:
     if unknown or not names:
         given = ", ".join(repr(name) for name in unknown) or repr(text)
-        raise OptionError(f"unknown {what}: {given}; valid: {', '.join(valid)}, separated by commas")
+        raise OptionError(f"unknown {what}: {given}; valid: {valid}, separated by commas")

@@ -21,7 +21,16 @@ SEEDS = (1, 2)
 MARGIN = 2.0
 _TOLD_APART = 6.0  # tolerances that outputs should vary by over the goldens; an artifact is refused below 4
 _STEPS = 4.0  # of quantization, at least
-_RELATIVE = {"float32": 1e-3, "float16": 5e-3, "dynamic": 2e-2, "int8": 0.0}  # of the largest output, at least
+# Of the largest output, at least.
+_RELATIVE = {
+    "float32": 1e-3,
+    "float16": 5e-3,
+    "dynamic": 2e-2,
+    "int8": 0.0,
+    "int16": 5e-3,
+    "int4": 0.0,
+    "mixed": 2e-2,
+}
 
 Answers = dict[str, np.ndarray]
 

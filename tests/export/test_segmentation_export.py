@@ -163,7 +163,7 @@ def test_a_map_that_is_upsampled_in_the_network_keeps_its_range(keras_tf: Any) -
 def test_training_sees_a_transposed_kernel_as_the_file_will_hold_it(keras_tf: Any) -> None:
     from handlens_export.layers import CompressedConv2DTranspose
 
-    layer = CompressedConv2DTranspose(3, 2, 2, quantize=True)
+    layer = CompressedConv2DTranspose(3, 2, 2, levels=127)
     x = np.random.default_rng(0).normal(size=(1, 4, 4, 5)).astype(np.float32)
     layer(x)
     kernel = np.random.default_rng(1).normal(size=(2, 2, 3, 5)).astype(np.float32) * [[[1.0], [10.0], [0.1]]]

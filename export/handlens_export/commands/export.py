@@ -33,7 +33,7 @@ def export(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of calibration images and fine-tuning.", min=0)] = 0,
     max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
-    steps: Annotated[int | None, typer.Option(help="At most so many batches of fine-tuning.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Batches of fine-tuning at most; 0: one-shot.", min=0)] = None,
 ) -> None:
     """Compress a trained run and write self-describing artifacts: NAME-RECIPE.tflite and .onnx (NAME-SIZE-RECIPE).
 
