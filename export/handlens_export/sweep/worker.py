@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from handlens.errors import HandlensError
+from handlens.errors import DataNotFound, HandlensError, MissingExtra
 from handlens.files import write_bytes, write_text
 from handlens_export.sweep import outcomes
 from handlens_export.sweep.trial import Figures, Outcome, Trial
@@ -28,8 +28,10 @@ def main(folder: Path) -> None:
     try:
         figures = run(folder)
         outcome = Outcome(state="done", figures=figures)
-    except (HandlensError, OSError) as error:
-        outcome = Outcome(state="refused", reason=" ".join(str(error).split()))
+    except (MissingExtra, DataNotFound, OSError) as error:
+        outcome = Outcome(state="failed", reason=_line(error))
+    except HandlensError as error:
+        outcome = Outcome(state="refused", reason=_line(error))
     write_text(folder / OUTCOME, outcome.to_json())
 
 
@@ -89,6 +91,10 @@ def run(folder: Path, say: Callable[[str], None] = lambda line: None) -> Figures
         loss_high=loss.high,
         engine=evaluation.engine,
     )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _options(trial: Trial, kind: type) -> object:
