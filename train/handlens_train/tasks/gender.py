@@ -57,7 +57,7 @@ RECIPES: dict[str, Recipe] = {
     "gender": Recipe(),
     # Not to ship: MobileNetV3's activation where the frozen ImageNet blocks had relu6. Nothing bounds their values any
     # more: floats do not mind, and int8 loses its steps on them. docs/compression.md repairs it.
-    "gender-hardswish": Recipe(activation="hard_swish", epochs=5),
+    "gender-hardswish": Recipe(activation="hard_swish", epochs=3),
 }
 
 
