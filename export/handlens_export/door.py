@@ -80,6 +80,7 @@ def export(
         EngineWrong: a conversion went wrong.
     """
     recipes = taken(source, recipes, say)
+    formats = _kinds(source, formats)
     pairs = [(recipe, kind) for kind in formats for recipe in _float_first(recipes) if kind in recipe.formats]
     if not pairs:
         names = ", ".join(recipe.name for recipe in recipes)
@@ -128,11 +129,19 @@ def taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], No
     if len(left_out) == len(recipes):
         raise OptionError(
             f"{source.name} is not written as {', '.join(left_out)}; valid: {', '.join(source.recipes)}, because "
-            "its task needs the precision"
+            + ("a file cannot be trained, its .keras could" if source.formats else "its task needs the precision")
         )
     for name in left_out:
         say(f"{source.name} is not written as {name}: it has only {', '.join(source.recipes)}")
     return [recipe for recipe in recipes if recipe.name in source.recipes]
+
+
+def _kinds(source: Exportable, formats: Sequence[Format]) -> Sequence[Format]:
+    """The formats that the run is written in."""
+    left_out = [kind for kind in formats if source.formats and kind not in source.formats]
+    if left_out and len(left_out) == len(formats):
+        raise OptionError(f"{source.name} is a .{source.formats[0]} model; valid --format: {', '.join(source.formats)}")
+    return [kind for kind in formats if kind not in left_out]
 
 
 def _float_first(recipes: Sequence[Recipe]) -> list[Recipe]:
