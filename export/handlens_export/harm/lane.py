@@ -56,15 +56,20 @@ class Lane(Protocol):
         ...
 
     @property
+    def left(self) -> Collection[str]:
+        """The units that the quantizer has no int8 form for: they are in float in every file."""
+        ...
+
+    @property
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """The calibrated range, (low, high), of each unit's output, by name; a unit without one is left out."""
         ...
 
     def model(self, floats: Collection[str]) -> bytes:
-        """A whole file: the named units in float, all others in int8. What it says is checked in the file itself.
+        """A whole file: the named units (and `left`) in float, all others in int8; checked in the file itself.
 
         Raises:
-            EngineWrong: the file has other units in float than asked for.
+            EngineWrong: it has other units in float than asked for.
         """
         ...
 
