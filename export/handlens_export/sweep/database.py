@@ -8,16 +8,17 @@ Tables of schema 1 (PRAGMA user_version):
               · starts INTEGER · reason, host TEXT · seconds, peak_memory_mb, limited REAL (the outcome's `limit`)
               · the fields of `Figures` · p50_ms, p90_ms REAL · timed REAL, one moment for all that were timed in turns
 
-One process writes. Anyone may read at the same time, `handlens pareto` or the sqlite3 shell.
+One process writes, and holds a lock on DIR/.lock. Anyone may read at the same time, such as the sqlite3 shell.
 """
 
+import fcntl
 import json
 import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import IO, Any, Literal, cast
 
 from handlens.errors import DataError, SchemaTooNew
 from handlens_export.sweep.trial import Figures, Outcome, State, Trial
@@ -86,13 +87,13 @@ class Database:
         """Opens or makes FOLDER/sweep.sqlite.
 
         Raises:
-            DataError: there is none to read, or it is damaged or no such file.
+            DataError: there is none to read, it is damaged or no such file, or another process writes.
             SchemaTooNew: a newer handlens wrote it.
         """
         self.path = folder / FILE
         if read_only and not self.path.is_file():
             raise DataError(f"{folder} holds no {FILE}; expected the folder of handlens sweep (its --out)")
-        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = None if read_only else _locked(folder)
         mode = "ro" if read_only else "rwc"
         self._open = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30)
         self._open.row_factory = sqlite3.Row
@@ -117,6 +118,8 @@ class Database:
     def __exit__(self, *_: object) -> None:
         """Closes the file."""
         self._open.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def facts(self) -> dict[str, Any]:
         """What holds for the whole sweep, by name."""
@@ -173,6 +176,18 @@ class Database:
         names = ", ".join(f"{name} = ?" for name in facts)
         with self._open:
             self._open.execute(f"UPDATE trials SET {names} WHERE key = ?", (*facts.values(), key))
+
+
+def _locked(folder: Path) -> IO[str]:
+    """A lock that the system opens when this process ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / ".lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise DataError(f"another handlens sweep writes to {folder}; wait for it, or choose another --out") from None
+    return file
 
 
 def _row(found: sqlite3.Row) -> Row:

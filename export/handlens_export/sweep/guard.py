@@ -41,7 +41,7 @@ def carry_out(order: Order, stop: threading.Event, command: Sequence[str] = WORK
     """
     with tempfile.TemporaryDirectory(prefix="handlens-trial-") as place:
         folder = Path(place)
-        facts = asdict(order) | {"trial": order.trial.to_json(), "reference": None}
+        facts = asdict(order) | {"trial": order.trial.to_json(), "reference": None, "parent": os.getpid()}
         (folder / worker.ORDER).write_text(json.dumps(facts))
         if order.reference is not None:
             (folder / worker.REFERENCE).write_bytes(order.reference)
@@ -99,7 +99,7 @@ def _over(state: str, used: str, allowed: str, limit: float) -> Outcome:
 
 
 def _outcome(folder: Path, status: int) -> Outcome:
-    """What the worker left; a crash when it left nothing whole."""
+    """What the worker left; a failure when it left nothing whole."""
     try:
         return Outcome.from_json((folder / worker.OUTCOME).read_text())
     except (OSError, ValueError, KeyError, TypeError):
@@ -112,7 +112,7 @@ def _outcome(folder: Path, status: int) -> Outcome:
     lines = (folder / "stderr").read_text(errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")[:_SAID]
     return Outcome(
-        state="crashed", reason=f"its process ended without an outcome: {how}" + (f"; {last}" if last else "")
+        state="failed", reason=f"its process ended without an outcome: {how}" + (f"; {last}" if last else "")
     )
 
 

@@ -51,5 +51,5 @@ class Local:
         except guard.Stopped:
             return
         except Exception as error:  # no disk left, no process to be had: the trial's outcome, not the sweep's end
-            result = Result(outcome=Outcome(state="crashed", reason=f"{type(error).__name__}: {error}"))
+            result = Result(outcome=Outcome(state="failed", reason=f"{type(error).__name__}: {error}"))
         self._ended.put((order.trial.key, result))

@@ -7,8 +7,9 @@ from typing import Literal, Protocol
 
 from handlens_export.recipes import Format
 
-# done: there is an artifact. refused: handlens said why not. memory, time: stopped at a limit. crashed: without a word.
-State = Literal["done", "refused", "memory", "time", "crashed"]
+# done: there is an artifact. refused: handlens said why not. memory, time: stopped at a limit. failed: for a reason
+# outside of it (a crash, a lost node, a full disk, a package missing), so the next command tries it again.
+State = Literal["done", "refused", "memory", "time", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
