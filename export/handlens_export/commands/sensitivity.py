@@ -85,5 +85,5 @@ def sensitivity(
     )
     beside = write.write(found, out)
     typer.echo(f"{out} and {beside.name}: {sentence(found)}")
-    if found.repaired is not None and found.repaired.floats:
-        typer.echo(f"in float: {', '.join(found.repaired.floats)}")
+    if found.given_back:
+        typer.echo(f"in float: {', '.join(found.given_back)}")

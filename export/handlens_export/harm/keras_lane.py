@@ -25,6 +25,7 @@ class KerasLane:
     """A network with calibrated ranges, as `.tflite`."""
 
     kind: Format = "tflite"
+    ends: tuple[str, ...] = ()
 
     def __init__(self, network: Graph, found: Mapping[str, tuple[float, float]]) -> None:
         """Takes the network, as `for_inference` gives it, and its ranges by place."""

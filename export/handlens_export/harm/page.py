@@ -73,7 +73,7 @@ def sentence(found: Sensitivity) -> str:
     name, metric, budget = f"{found.name}-{found.recipe}", metric_label(found.primary), f"{found.max_drop:g}"
     if found.repaired is None:
         return f"{name} holds: {lost(found.whole)} of {metric}, and {budget} may be lost."
-    count, total = len(found.repaired.floats), len(found.layers)
+    count, total = len(found.given_back), len(found.layers)
     first = f"{name} fails: {lost(found.whole)} of {metric}"
     if not found.repaired.holds(found.max_drop):
         return f"{first}, and with all {total} layers in float, {lost(found.repaired)}: it is not int8 that does it."
@@ -135,7 +135,7 @@ def _cards(found: Sensitivity) -> Markup:
     ]
     if found.repaired is not None:
         cards.append(
-            _tried_card(f"{len(found.repaired.floats)} of {len(found.layers)} layers in float", found.repaired, found)
+            _tried_card(f"{len(found.given_back)} of {len(found.layers)} layers in float", found.repaired, found)
         )
     return el("div", cards, class_="cards")
 

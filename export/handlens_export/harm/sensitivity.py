@@ -53,7 +53,7 @@ def sensitivity(
         path, reference = door.measured(shop, RECIPES["float32"], kind, folder)
         budget = Budget(max_drop, reference, lambda tried: door.evaluated(source, tried, folder / f"tried.{kind}"))
         opened = mixed.opened(shop, recipe, kind)
-        study = mixed.studied(shop, opened.lane, budget, opened.finish)
+        study = mixed.studied(shop, opened, budget)
         say(f"ranking {len(opened.lane.units)} layers")
         whole = study.tried(())
         worst = study.ranking[:top]
@@ -89,8 +89,8 @@ def sensitivity(
                 alone.get(unit.name),
                 opened.lane.ranges.get(unit.name),
                 seen.get(unit.name),
-                unit.name in back,
-                unit.name in opened.lane.left,
+                unit.name in back and unit.name not in {*opened.lane.left, *opened.lane.ends},
+                unit.name in {*opened.lane.left, *opened.lane.ends},
             )
             for unit in opened.lane.units
         ),

@@ -44,7 +44,7 @@ def _row(index: int, layer: Layer, highest: float, max_drop: float) -> Markup:
     unit = layer.unit
     badge = el("span", "float", class_="badge", title="left in float by the repair") if layer.back else None
     if layer.left:
-        badge = el("span", "no int8 form", class_="badge quiet", title="in float in every file")
+        badge = el("span", "always float", class_="badge quiet", title="in float in every file")
     drop = None if layer.alone is None else layer.alone.drop
     lost, below = ("", "") if layer.alone is None else ("refused", "")
     if drop is not None:
