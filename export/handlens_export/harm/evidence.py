@@ -6,9 +6,9 @@ from typing import Any
 
 from handlens.metrics import Interval
 from handlens_export.harm.lane import Histogram, Unit
+from handlens_export.harm.pages import SCHEMA
 from handlens_export.harm.study import Tried
 
-SCHEMA = "handlens-sensitivity-1"
 STEPS = 256
 
 
