@@ -45,7 +45,10 @@ def sensitivity(
         OptionError: the recipe has no int8 in it, or is not written in the format.
         EngineWrong: a conversion went wrong.
     """
+    if source.formats and kind not in source.formats:
+        raise OptionError(f"{source.name} is not written as {kind}; valid: {', '.join(source.formats)}")
     recipe = _mixed(recipe, kind)
+    door.taken(source, [recipe], say)
     shop = Workshop(source, Store(keep), options or Options(), say)
     keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".harm-", dir=keep) as scratch:
