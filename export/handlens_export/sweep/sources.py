@@ -1,4 +1,4 @@
-"""What a trial compresses: a run of `handlens train`, or a model that the user brings; opened alike on every machine."""
+"""What a trial compresses: a run of `handlens train`, or a model that was brought; opened alike on every machine."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
