@@ -21,7 +21,7 @@ def compact(model: bytes) -> bytes:
     for subgraph in parsed.subgraphs:
         for tensor in subgraph.tensors:
             tensor.name = short_name(tensor.name.decode()).encode()
-    builder = _SharingBuilder(len(model))
+    builder = SharingBuilder(len(model))
     builder.Finish(parsed.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
@@ -32,7 +32,7 @@ def short_name(name: str) -> str:
     return "/".join(parts[1:3] if len(parts) > 2 else parts)
 
 
-class _SharingBuilder(flatbuffers.Builder):
+class SharingBuilder(flatbuffers.Builder):
     """A FlatBuffers builder that writes equal numeric vectors once."""
 
     def __init__(self, size: int) -> None:
@@ -40,6 +40,7 @@ class _SharingBuilder(flatbuffers.Builder):
         self.places: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:
+        """The place of a vector, that of an equal one where there is one."""
         key = (x.dtype.str, x.tobytes())
         if key not in self.places:
             self.places[key] = self._aligned(x) if x.dtype == np.uint8 else super().CreateNumpyVector(x)

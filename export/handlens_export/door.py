@@ -79,7 +79,8 @@ def export(
         OptionError: no recipe can be written in any of the formats, or the run in none of the recipes.
         EngineWrong: a conversion went wrong.
     """
-    recipes = _taken(source, recipes, say)
+    recipes = taken(source, recipes, say)
+    formats = _kinds(source, formats)
     pairs = [(recipe, kind) for kind in formats for recipe in _float_first(recipes) if kind in recipe.formats]
     if not pairs:
         names = ", ".join(recipe.name for recipe in recipes)
@@ -96,8 +97,8 @@ def export(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as folder:
         for recipe, kind in pairs:
             if kind not in references and recipe.name != "float32":
-                _, references[kind] = _measured(shop, RECIPES["float32"], kind, Path(folder))
-            path, evaluation = _measured(shop, recipe, kind, Path(folder), references.get(kind), max_drop)
+                _, references[kind] = measured(shop, RECIPES["float32"], kind, Path(folder))
+            path, evaluation = measured(shop, recipe, kind, Path(folder), references.get(kind), max_drop)
             if recipe.name == "float32":
                 references[kind] = evaluation
             verdict = None
@@ -110,32 +111,44 @@ def export(
                     if (out / path.name).exists():
                         say(f"{out / path.name} is from an earlier export and was left as it is")
                     continue
-            artifact = _place(path, out / path.name, evaluation, verdict)
+            artifact = place(path, out / path.name, evaluation, verdict)
             say(f"wrote {artifact.path} ({artifact.size:,} bytes)")
             written.append(Written(artifact, evaluation, verdict))
     return Outcome(tuple(written), tuple(refused))
 
 
-def _taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], None]) -> Sequence[Recipe]:
-    """The recipes that the run is written in."""
+def taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], None]) -> Sequence[Recipe]:
+    """Those of the recipes that the run is written in.
+
+    Raises:
+        OptionError: none is.
+    """
     if not source.recipes:
         return recipes
     left_out = [recipe.name for recipe in recipes if recipe.name not in source.recipes]
     if len(left_out) == len(recipes):
         raise OptionError(
             f"{source.name} is not written as {', '.join(left_out)}; valid: {', '.join(source.recipes)}, because "
-            "its task needs the precision"
+            + ("a file cannot be trained, its .keras could" if source.formats else "its task needs the precision")
         )
     for name in left_out:
         say(f"{source.name} is not written as {name}: it has only {', '.join(source.recipes)}")
     return [recipe for recipe in recipes if recipe.name in source.recipes]
 
 
+def _kinds(source: Exportable, formats: Sequence[Format]) -> Sequence[Format]:
+    """The formats that the run is written in."""
+    left_out = [kind for kind in formats if source.formats and kind not in source.formats]
+    if left_out and len(left_out) == len(formats):
+        raise OptionError(f"{source.name} is a .{source.formats[0]} model; valid --format: {', '.join(source.formats)}")
+    return [kind for kind in formats if kind not in left_out]
+
+
 def _float_first(recipes: Sequence[Recipe]) -> list[Recipe]:
     return sorted(recipes, key=lambda recipe: recipe.name != "float32")
 
 
-def _measured(
+def measured(
     shop: Workshop,
     recipe: Recipe,
     kind: Format,
@@ -143,6 +156,19 @@ def _measured(
     reference: Evaluation | None = None,
     max_drop: float = 1.0,
 ) -> tuple[Path, Evaluation]:
+    """Makes the artifact of a recipe in `folder`, and evaluates it through the runtime on the validation split.
+
+    Args:
+        shop: of the run.
+        recipe: to apply.
+        kind: the format.
+        folder: for NAME-RECIPE.KIND.
+        reference: the evaluation of float32, which a recipe that searches compares with.
+        max_drop: points that such a recipe may lose.
+
+    Raises:
+        EngineWrong: a conversion went wrong.
+    """
     path = folder / f"{shop.source.name}-{recipe.name}.{kind}"
     shop.say(f"{path.name}: {recipe.summary}")
     budget = None
@@ -160,7 +186,7 @@ def evaluated(source: Exportable, made: candidate.Candidate, path: Path) -> Eval
     return source.evaluate(path, SPLIT, None)
 
 
-def _place(path: Path, target: Path, evaluation: Evaluation, verdict: Verdict | None) -> Artifact:
+def place(path: Path, target: Path, evaluation: Evaluation, verdict: Verdict | None) -> Artifact:
     """Records the figures in the artifact and moves it into place."""
     if verdict is not None:
         old = Artifact.open(path)

@@ -1,8 +1,9 @@
 """From a trained network to those the recipes ask for: narrowed, pruned, calibrated, fine-tuned. Made once and kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,20 @@ from handlens.errors import DataError
 from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
 from handlens_data.calibration.table import RangeTable
-from handlens_export import channels, compressed, fold, graph, matching, narrow, prune, qat, ranges, store
+from handlens_export import (
+    channels,
+    compressed,
+    fold,
+    graph,
+    int4,
+    matching,
+    narrow,
+    prune,
+    qat,
+    ranges,
+    rounding,
+    store,
+)
 from handlens_export.distill import Plan
 from handlens_export.graph import Graph
 from handlens_export.ranges import Ranges
@@ -112,9 +126,17 @@ class Workshop:
             notes.append(note)
         if not recipe.quantized:
             return Prepared(network, {}, None, "; ".join(notes))
+        if recipe.arithmetic == "int16":  # the converter measures ranges itself, and 65536 steps need no fine-tuning
+            if self.options.ranges is not None:
+                raise DataError("int16 takes no table of ranges: leave --ranges out, or give --calibration")
+            return Prepared(network, {}, self._calibration_record({}), "; ".join(notes))
+        masks = compressed.masks(network)
+        if recipe.arithmetic == "int4":
+            network, note = self._rounded(network)
+            notes.append(note)
         found = self._ranges(network, recipe)
         if recipe.qat_steps:
-            network, found, note = self._quantization_aware(recipe, network, found)
+            network, found, note = self._quantization_aware(recipe, network, found, masks)
             notes.append(note)
         notes += self._output_note(network, found)
         record = self._calibration_record(found)
@@ -144,49 +166,56 @@ class Workshop:
         plan = self._plan(recipe.channel_steps, recipe.channel_rate)
         facts = self._facts(self.parent, plan) | {"channels": recipe.channels, "parts": recipe.channel_rounds}
         path = self.kept.path("channels", facts)
-        kept = self.kept.load(path)
-        if kept is None:
+
+        def make() -> store.Kept:
             self.say(f"removing channels worth {recipe.channels:.0%}, then at most {plan.max_minutes:g} minutes")
-            found = narrow.narrow(
-                self.parent,
-                self.tuning[0],
-                self.source.input,
-                recipe.channels,
-                plan,
-                self.matching,
-                recipe.channel_rounds,
-            )
-            kept = store.Kept(store.weights_of(found.graph), {}, found.note)
-            self.kept.save(path, kept)
-        else:
-            self.say(f"narrower network taken from {path.parent.name}/{path.name}")
+            images, spec = self.tuning[0], self.source.input
+            share, parts = recipe.channels, recipe.channel_rounds
+            found = narrow.narrow(self.parent, images, spec, share, plan, self.matching, parts)
+            return store.Kept(store.weights_of(found.graph), {}, found.note)
+
+        kept = self._once(path, "narrower", make)
         return channels.resized(self.parent, kept.weights), kept.note
 
     def _pruned(self, recipe: Recipe, whole: Graph) -> tuple[Graph, str]:
         plan = self._plan(recipe.prune_steps, recipe.prune_rate)
         facts = self._facts(whole, plan) | {"sparsity": recipe.sparsity, "block": recipe.block}
         path = self.kept.path("pruned", facts)
-        kept = self.kept.load(path)
-        if kept is None:
+
+        def make() -> store.Kept:
             self.say(f"pruning to {recipe.sparsity:.0%} of the weights zero, at most {plan.max_minutes:g} minutes")
             images, spec = self.tuning[0], self.source.input
             found = prune.prune(whole, images, spec, recipe.sparsity, plan, self.matching, recipe.block)
             note = f"in runs of {recipe.block}; depthwise kernels are not pruned"
-            kept = store.Kept(store.weights_of(found), {}, note)
-            self.kept.save(path, kept)
-        else:
-            self.say(f"pruned network taken from {path.parent.name}/{path.name}")
+            return store.Kept(store.weights_of(found), {}, note)
+
+        kept = self._once(path, "pruned", make)
         network = whole.with_weights(kept.weights)
         return network, f"{compressed.zero_fraction(network):.4f} of the prunable weights are zero; {kept.note}"
 
-    def _quantization_aware(self, recipe: Recipe, network: Graph, found: Ranges) -> tuple[Graph, Ranges, str]:
+    def _rounded(self, network: Graph) -> tuple[Graph, str]:
+        images = self.calibration[0]
+        seen, seed = ranges.images_sha256(images), self.options.seed
+        path = self.kept.path("int4", {"network": store.graph_sha256(network), "images": seen, "seed": seed})
+
+        def make() -> store.Kept:
+            self.say(f"rounding kernels to int4, layer by layer, on {len(images)} images")
+            found = rounding.rounded(network, int4.levels(network), self.calibration_batch, seed)
+            return store.Kept(store.weights_of(found), {}, f"int4 kernels rounded in turn on {len(images)} images")
+
+        kept = self._once(path, "rounded", make)
+        return network.with_weights(kept.weights), kept.note
+
+    def _quantization_aware(
+        self, recipe: Recipe, network: Graph, found: Ranges, masks: Mapping[str, np.ndarray]
+    ) -> tuple[Graph, Ranges, str]:
         plan = self._plan(recipe.qat_steps, recipe.qat_rate)
         facts = self._facts(network, plan) | {"ranges": ranges.ranges_sha256(found)}
         if recipe.arithmetic == "int4":
             facts["weights"] = "int4"
         path = self.kept.path("qat", facts)
-        kept = self.kept.load(path)
-        if kept is None:
+
+        def make() -> store.Kept:
             self.say(f"quantization-aware training, at most {plan.max_minutes:g} minutes")
             images, held_out = self.tuning
             trained, trained_ranges, note = qat.quantization_aware(
@@ -199,12 +228,23 @@ class Workshop:
                 plan,
                 self.matching,
                 compressed.kernel_levels(network, recipe.arithmetic),
+                masks,
             )
-            kept = store.Kept(store.weights_of(trained), trained_ranges, f"QAT: {note}")
-            self.kept.save(path, kept)
-        else:
-            self.say(f"quantization-aware network taken from {path.parent.name}/{path.name}")
+            return store.Kept(store.weights_of(trained), trained_ranges, f"QAT: {note}")
+
+        kept = self._once(path, "quantization-aware", make)
         return network.with_weights(kept.weights), kept.ranges, kept.note
+
+    def _once(self, path: Path, what: str, make: Callable[[], store.Kept]) -> store.Kept:
+        """What is kept at a path, or is made now; a second process that wants the same waits for the first."""
+        with self.kept.alone(path):
+            kept = self.kept.load(path)
+            if kept is not None:
+                self.say(f"{what} network taken from {path.parent.name}/{path.name}")
+                return kept
+            kept = make()
+            self.kept.save(path, kept)
+            return kept
 
     def _output_note(self, network: Graph, found: Ranges) -> list[str]:
         """What int8 spends the steps of the outputs on, where that is less than what calibration saw."""

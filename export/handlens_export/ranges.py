@@ -61,6 +61,11 @@ def places(graph: Graph) -> dict[str, Value]:
     return found
 
 
+def keeps_scale(node: Node) -> bool:
+    """Whether a call's output has the scale of its input: it moves values, and makes none."""
+    return node.cls.__name__ in _SAME_SCALE
+
+
 def output_places(graph: Graph) -> dict[str, str]:
     """The place, of `places`, whose range is that of an output of the network, and of nothing else; by output."""
     needed, makers, uses = places(graph), {node.output: node for node in graph.nodes}, graph.uses()
@@ -129,7 +134,7 @@ def calibrate(
     wanted = {name: value for name, value in places(graph).items() if name not in fixed}
     observer = build_reading(graph, wanted, name="observer")
     lows, highs = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, _SMALLEST)
-    outputs = _Outputs(output_places(graph), matching or {})
+    outputs = OutputRanges(output_places(graph), matching or {})
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         missing = batch - len(chunk)  # A last batch of another shape would be compiled again.
@@ -143,7 +148,7 @@ def calibrate(
     return outputs.bounded({name: (lows[name], highs[name]) for name in wanted}) | fixed
 
 
-class _Outputs:
+class OutputRanges:
     """What calibration knows of the outputs beyond their lowest and highest value."""
 
     def __init__(self, places: Mapping[str, str], matching: Mapping[str, Match]) -> None:
@@ -206,10 +211,8 @@ def with_fake_quant(
     pinned |= {name for output, name in output_places(graph).items() if output in set(kept)}
 
     def quantized(name: str, value: Value) -> None:
-        low, high = ranges[name]
         swap[value] = Value(value.shape, value.dtype)
-        config: dict[str, Any] = {"low": low, "high": high, "momentum": None if name in pinned else momentum}
-        nodes.append(Node(name=f"{name}_range", cls=_RangeFactory, config=config, args=(value,), output=swap[value]))
+        nodes.append(fake_quant(name, ranges[name], value, swap[value], None if name in pinned else momentum))
 
     for name, value in graph.inputs.items():
         quantized(name, value)
@@ -220,6 +223,12 @@ def with_fake_quant(
     return replace(
         graph, nodes=tuple(nodes), outputs={name: swap.get(value, value) for name, value in graph.outputs.items()}
     )
+
+
+def fake_quant(name: str, ends: tuple[float, float], value: Value, made: Value, momentum: float | None = None) -> Node:
+    """A call, NAME_range, that rounds a tensor to the steps of a range."""
+    config: dict[str, Any] = {"low": ends[0], "high": ends[1], "momentum": momentum}
+    return Node(name=f"{name}_range", cls=_RangeFactory, config=config, args=(value,), output=made)
 
 
 def trained_ranges(model: Any) -> Ranges:

@@ -3,12 +3,14 @@
 Each is one file, RUN/export/STAGE-KEY.npz, where the key is a hash of all that decided the outcome.
 """
 
+import fcntl
 import hashlib
 import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,17 @@ class Store:
         """Where the outcome of a stage is kept, given all that decides it."""
         text = json.dumps({"schema": SCHEMA, "stage": stage, **facts}, sort_keys=True)
         return self.folder / f"{stage}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+
+    @contextmanager
+    def alone(self, path: Path) -> Iterator[None]:
+        """Only one process at a time is inside for a path: the second finds what the first has kept.
+
+        The system opens the lock when its holder ends, however it ends; the empty file .NAME.lock stays.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f".{path.stem}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def load(self, path: Path) -> Kept | None:
         """What is kept there; None when nothing is, or the file is damaged (it is then made again)."""

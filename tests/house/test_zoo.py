@@ -12,6 +12,8 @@ from handlens import Artifact, FaceDetector, FaceVerifier, GenderClassifier, Per
 from handlens.face import face_crop
 from handlens.golden import replay
 from handlens_data import samples
+from handlens_data.calibration.table import RangeTable
+from handlens_export.ranges import ranges_sha256
 from handlens_train import tasks
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +97,26 @@ def test_cards_and_the_readme_s_table_are_those_of_the_manifests() -> None:
     command = [sys.executable, "scripts/write_cards.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, f"run `python scripts/write_cards.py`\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_of_ranges_is_the_one_that_the_artifact_was_made_with(name: str) -> None:
+    manifest = Artifact.open(handlens_zoo.path(name)).manifest
+    calibration = manifest.compression.calibration
+    if calibration is None:
+        with pytest.raises(handlens_zoo.ZooError, match="not calibrated"):
+            handlens_zoo.ranges(name)
+        return
+    table = RangeTable.load(handlens_zoo.ranges(name))
+    assert table.model == f"{manifest.name}-{manifest.compression.recipe}"
+    assert ranges_sha256(table.ranges) == calibration.ranges_sha256
+    for fact in ("dataset", "split", "count", "seed", "images_sha256"):
+        assert getattr(table, fact) == getattr(calibration, fact), fact
+
+
+def test_no_table_is_left_of_an_artifact_that_does_not_ship() -> None:
+    tables = (ROOT / "zoo/handlens_zoo/ranges").iterdir()
+    assert {table.name.removesuffix(".ranges.json") for table in tables} <= set(NAMES)
 
 
 def test_a_name_that_does_not_ship_is_refused_with_those_that_do() -> None:

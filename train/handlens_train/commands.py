@@ -5,6 +5,7 @@ default), and the options that it alone has from the keyword-only parameters of 
 """
 
 import inspect
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, get_type_hints
@@ -20,6 +21,7 @@ Seed = Annotated[int, typer.Option(help="Of weights, batches and augmentation.")
 Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 Minutes = Annotated[float | None, typer.Option(min=0, help="Wall-clock limit over all sessions of the run.")]
 Patience = Annotated[int | None, typer.Option(min=1, help="Evaluations without a better score before an early stop.")]
+Devices = Annotated[int, typer.Option(min=1, help="Among which each batch is divided; KERAS_BACKEND=jax only.")]
 
 
 class Tasks(TyperGroup):
@@ -83,6 +85,7 @@ def _options(module: ModuleType) -> list[inspect.Parameter]:
     common["seed"] = (Seed, 0)
     if hasattr(recipes[first], "epochs"):
         common |= {"epochs": (Epochs, None), "max_minutes": (Minutes, None), "patience": (Patience, None)}
+        common["devices"] = (Devices, 1)
     hints = get_type_hints(module.train, include_extras=True)
     own = {
         name: (hints[name], parameter.default)
@@ -104,7 +107,7 @@ def _train(module: ModuleType, out: Path, recipe: str, data: Path | None = None,
     total = epochs or getattr(choose(module.RECIPES, module.TASK, recipe), "epochs", 0)
     overrides = {} if epochs is None else {"epochs": epochs}
     root = where.find(data) if module.READS_DATA else None
-    with Training(recipe, total) as shown:
+    with _on(given.pop("devices", 1)), Training(recipe, total) as shown:
         status = module.train(
             recipe, root, out, overrides=overrides, tick=shown.tick, callbacks=shown.callbacks, **given
         )
@@ -112,3 +115,11 @@ def _train(module: ModuleType, out: Path, recipe: str, data: Path | None = None,
         typer.echo(f"interrupted; {out} keeps the last whole epoch. The same command goes on from there.", err=True)
         raise typer.Exit(130)
     typer.echo(f"trained {recipe} into {out}. Next: handlens export {out} --out DIR")
+
+
+def _on(count: int) -> AbstractContextManager[None]:
+    if count == 1:
+        return nullcontext()
+    from handlens_train import devices
+
+    return devices.use(count)

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from handlens.files import write_bytes
+from handlens_train import devices
 from handlens_train.ema import Average, sync
 from handlens_train.run import WEIGHTS, read_info, write_info
 
@@ -101,13 +102,15 @@ def fit(
                 break
             epoch = state["epoch"]
             deadline = Deadline(start + limit - state["seconds"])
-            history = model.fit(
-                batches(epoch),
-                epochs=1,
-                shuffle=False,  # Keras would draw another order of batches from state that a resumed run has lost.
-                verbose=0,
-                callbacks=[average, deadline, *callbacks()],
-            )
+            data = batches(epoch)
+            with devices.sharing(data):
+                history = model.fit(
+                    data,
+                    epochs=1,
+                    shuffle=False,  # Keras would draw another order of batches from state that a resumed run has lost.
+                    verbose=0,
+                    callbacks=[average, deadline, *callbacks()],
+                )
             sync(model)
             scores = {key: float(values[-1]) for key, values in history.history.items()}
             scores["learning_rate"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
@@ -125,7 +128,8 @@ def fit(
     log.close()
     info = read_info(out)
     best = {"epoch": state["best_epoch"], primary: state["best"]}
-    write_info(out, info | {"status": status, "seconds": round(spent, 1), "epochs": state["epoch"], "best": best})
+    done = {"status": status, "seconds": round(spent, 1), "epochs": state["epoch"], "best": best}
+    write_info(out, info | done | {"devices": devices.count()})
     return status
 
 

@@ -15,7 +15,7 @@ This package has no dependencies: it holds files and knows where they lie.
 from pathlib import Path
 
 __version__ = "0.1.0"
-__all__ = ["ZooError", "card", "names", "path"]
+__all__ = ["ZooError", "card", "names", "path", "ranges"]
 
 _HOME = Path(__file__).parent
 _SUFFIXES = (".tflite", ".onnx")
@@ -58,6 +58,22 @@ def card(name: str) -> Path:
     """
     path(name)
     return _HOME / "cards" / f"{name}.md"
+
+
+def ranges(name: str) -> Path:
+    """Where the table of ranges of ``name`` lies: JSON, what int8 was calibrated to, without the images.
+
+    ``handlens export RUN --recipe int8 --ranges TABLE`` makes the artifact of that run again from it, and
+    ``handlens calib compare`` shows how far another calibration is from it.
+
+    Raises:
+        ZooError: no artifact has that name, or it needed no calibration.
+    """
+    path(name)
+    table = _HOME / "ranges" / f"{name}.ranges.json"
+    if not table.is_file():
+        raise ZooError(f"{name!r} ships without a table of ranges: it was not calibrated")
+    return table
 
 
 def _files() -> list[Path]:

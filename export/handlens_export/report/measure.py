@@ -45,6 +45,7 @@ def measure_all(
     threads: int = 1,
     rounds: int = ROUNDS,
     seed: int = 0,
+    fresh: bool = True,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Timing | str]:
     """Times every artifact on its default engine, after its golden check.
@@ -57,6 +58,7 @@ def measure_all(
         threads: of each engine.
         rounds: visits to each artifact.
         seed: of the orders.
+        fresh: start a fresh process for each as well, for its cold start and memory.
         progress: told what happens now.
 
     Returns:
@@ -77,8 +79,11 @@ def measure_all(
             runner.engine.close()
     opened = dict(artifacts)
     for runner in runners:
-        progress(f"a fresh process for {runner.name}")
-        timed[runner.name] = _timing(runner, threads, _fresh(opened[runner.name], threads))
+        seen = None
+        if fresh:
+            progress(f"a fresh process for {runner.name}")
+            seen = _fresh(opened[runner.name], threads)
+        timed[runner.name] = _timing(runner, threads, seen)
     return timed
 
 

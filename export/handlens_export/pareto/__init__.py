@@ -1,0 +1,1 @@
+"""The Pareto page: all trials of all sweeps, and what others have published."""
