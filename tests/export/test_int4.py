@@ -125,6 +125,7 @@ def test_an_engine_that_reads_the_halves_in_the_other_order_is_refused(made: Any
         open_engine(wrong)
 
 
+@pytest.mark.slow
 def test_zeros_survive_int4_and_qat(shop: Any) -> None:
     from handlens_export import tflite_file
     from handlens_export.compressed import prunable
