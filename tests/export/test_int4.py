@@ -152,7 +152,7 @@ def test_qat_learns_from_the_rounded_kernels_and_is_done_once(shop: Any) -> None
     first = shop.prepare(RECIPES["qat-int4"])
     note = first.note
     before, after = (float(part.split()[0]) for part in note.split("training images ")[1].split("before, ")[:2])
-    assert after <= before and "rounded in turn on 48 images" in note
+    assert after <= before and "rounded in turn on 96 training images" in note
     said = len(shop.lines)
     again = shop.prepare(RECIPES["qat-int4"])
     assert again.note == note and again.ranges == first.ranges
