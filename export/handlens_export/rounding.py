@@ -16,7 +16,7 @@ from handlens_export.graph import Graph, Node, Weights
 
 _CUTS = np.linspace(1.0, 0.5, 26)  # of the largest weight of an output: one large weight costs all others
 _DAMPING = 0.01  # of the mean diagonal
-_IMAGES = 1024
+_IMAGES = 512
 _PRUNED = 0.02  # zeros beyond this fraction are on purpose
 _BLOCK = 128  # inputs that are rounded before all the others learn of it
 
