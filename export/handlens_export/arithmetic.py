@@ -3,7 +3,7 @@
 from typing import Any
 
 from handlens.errors import EngineWrong
-from handlens_export import compressed, convert, graph, onnx, ranges, tflite_file
+from handlens_export import compressed, convert, graph, int4, onnx, ranges, tflite_file
 from handlens_export.prepare import Prepared, Workshop
 from handlens_export.recipes import Recipe
 
@@ -13,12 +13,18 @@ def to_tflite(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
 
     Raises:
         EngineWrong: the converter left floats in what should be integer throughout.
+        OptionError: the converter has no form of an operator in this arithmetic.
     """
     if not recipe.quantized:
         network = graph.build(prepared.graph) if recipe.remade else shop.source.model
         return convert.to_tflite(network, recipe.arithmetic)
-    simulated = graph.build(ranges.with_fake_quant(prepared.graph, prepared.ranges))
-    model = convert.to_tflite(simulated, "fake-quantized")
+    if recipe.arithmetic == "int16":
+        return convert.to_tflite(graph.build(prepared.graph), "int16", shop.calibration_batch)
+    four = recipe.arithmetic == "int4"
+    network = int4.on_grid(prepared.graph) if four else prepared.graph
+    model = convert.to_tflite(graph.build(ranges.with_fake_quant(network, prepared.ranges)), "fake-quantized")
+    if four:
+        model = int4.packed(model, int4.count(network))
     floats = tflite_file.float_operators(model)
     if floats:
         raise EngineWrong(
@@ -43,5 +49,7 @@ def simulation(recipe: Recipe, prepared: Prepared) -> Any:
     """A Keras model with the file's quantization simulated; None for an arithmetic that has none."""
     if not recipe.quantized:
         return None
-    network = ranges.with_fake_quant(prepared.graph, prepared.ranges)
+    network = prepared.graph
+    if recipe.arithmetic != "int16":  # whose steps are too fine to tell
+        network = ranges.with_fake_quant(network, prepared.ranges)
     return compressed.trainable(network, {}, compressed.kernel_levels(network, recipe.arithmetic), name="simulated")

@@ -69,7 +69,8 @@ def make(shop: Workshop, recipe: Recipe, kind: Format, budget: Budget | None = N
         EngineWrong: the file disagrees with the Keras model, or is not what the recipe says (floats left in it, fewer
             zeros than asked for).
     """
-    maker = _MAKERS.get(recipe.engine) or _MAKERS.get(recipe.arithmetic)
+    maker = getattr(shop.source.model, "maker", None)  # of a model that is no Keras network
+    maker = maker or _MAKERS.get(recipe.engine) or _MAKERS.get(recipe.arithmetic)
     if maker is not None:
         made: Candidate = importlib.import_module(maker).make(shop, recipe, kind, budget)
         return made
@@ -94,7 +95,7 @@ def finish(
     Raises:
         EngineWrong: the file does not answer as its simulation, or has fewer zeros than asked for.
     """
-    engine = _open(model, kind)
+    engine = open_quietly(model, kind)
     try:
         note = prepared.note
         measured = _parity(shop, recipe, engine)
@@ -156,14 +157,15 @@ def write(candidate: Candidate, path: str) -> None:
     write_artifact(path, candidate.model, candidate.kind, candidate.manifest, candidate.goldens, candidate.extras)
 
 
-def _open(model: bytes, kind: Format) -> Engine:
+def open_quietly(model: bytes, kind: Format) -> Engine:
+    """A raw model on the default engine of its kind."""
     with quiet.stderr_silenced():  # LiteRT announces its delegate there.
         return open_model(model, kind)
 
 
 def _parity(shop: Workshop, recipe: Recipe, engine: Engine) -> Parity | None:
-    if recipe.arithmetic != "float32" or recipe.remade:
-        return None
+    if recipe.arithmetic != "float32" or recipe.remade or hasattr(shop.source.model, "maker"):
+        return None  # it is no conversion of the run's network
     return parity.measure(engine, shop.source.model, shop.calibration_batch[:CHECKED])
 
 
@@ -232,17 +234,18 @@ def _manifest(
             activations=recipe.activations,
             parameters=prepared.graph.parameters(),
             sparsity=_sparsity(recipe, kind, model),
-            calibration=_calibration(prepared.calibration, kind, model),
+            calibration=_calibration(prepared.calibration, recipe, kind, model),
         ),
         provenance=source.provenance,
     )
 
 
-def _calibration(record: Calibration | None, kind: Format, model: bytes) -> Calibration | None:
-    """The record of a file; ONNX Runtime measures ranges of its own on the same images."""
-    if record is None or kind == "tflite":
+def _calibration(record: Calibration | None, recipe: Recipe, kind: Format, model: bytes) -> Calibration | None:
+    """The record of a file; ONNX Runtime and the int16 converter measure ranges of their own on the same images."""
+    if record is None or (kind == "tflite" and recipe.arithmetic != "int16"):
         return record
-    return replace(record, ranges_sha256=ranges.ranges_sha256(onnx.activation_ranges(model)))
+    found = onnx.activation_ranges(model) if kind == "onnx" else tflite_file.activation_ranges(model)
+    return replace(record, ranges_sha256=ranges.ranges_sha256(found))
 
 
 def _sparsity(recipe: Recipe, kind: Format, model: bytes) -> float:

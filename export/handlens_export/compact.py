@@ -18,12 +18,21 @@ def compact(model: bytes) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    bring_in(parsed, model)
     for subgraph in parsed.subgraphs:
         for tensor in subgraph.tensors:
             tensor.name = short_name(tensor.name.decode()).encode()
-    builder = _SharingBuilder(len(model))
+    builder = SharingBuilder(len(model))
     builder.Finish(parsed.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def bring_in(parsed: Any, model: bytes) -> None:
+    """Fetches the buffers that lie behind the FlatBuffer, as litert-quantizer writes them, into the parsed model."""
+    for buffer in parsed.buffers:
+        if buffer.offset:
+            buffer.data = np.frombuffer(model, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
 
 
 def short_name(name: str) -> str:
@@ -32,7 +41,7 @@ def short_name(name: str) -> str:
     return "/".join(parts[1:3] if len(parts) > 2 else parts)
 
 
-class _SharingBuilder(flatbuffers.Builder):
+class SharingBuilder(flatbuffers.Builder):
     """A FlatBuffers builder that writes equal numeric vectors once."""
 
     def __init__(self, size: int) -> None:
@@ -40,6 +49,7 @@ class _SharingBuilder(flatbuffers.Builder):
         self.places: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:
+        """The place of a vector, that of an equal one where there is one."""
         key = (x.dtype.str, x.tobytes())
         if key not in self.places:
             self.places[key] = self._aligned(x) if x.dtype == np.uint8 else super().CreateNumpyVector(x)

@@ -65,6 +65,7 @@ def quantize(
     images: np.ndarray,
     output_ranges: Mapping[str, tuple[float, float]] | None = None,
     floats: Collection[str] = (),
+    cache: Path | None = None,
 ) -> bytes:
     """Quantizes to int8 as QDQ: weights per channel and symmetric, activations by the range over the images.
 
@@ -74,6 +75,7 @@ def quantize(
         output_ranges: by output of the model, instead of what the images give; what an output is joined from gets the
             same range, so that it is rounded once.
         floats: nodes that stay in float, by their name in `nodes(ready(model))`.
+        cache: file to keep the measured ranges in, so that a second call with the same model measures nothing.
 
     Raises:
         OptionError: a name in `floats` is no node of the model.
@@ -109,6 +111,7 @@ def quantize(
             activation_type=quantization.QuantType.QInt8,
             weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=list(floats),
+            calibration_cache_path=cache,
             extra_options={"TensorQuantOverrides": _tensor_ranges(prepared, output_ranges or {})},
         )
         return target.read_bytes()

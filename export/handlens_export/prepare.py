@@ -11,7 +11,7 @@ from handlens.errors import DataError
 from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
 from handlens_data.calibration.table import RangeTable
-from handlens_export import channels, compressed, fold, graph, matching, narrow, prune, qat, ranges, store
+from handlens_export import channels, compressed, fold, graph, int4, matching, narrow, prune, qat, ranges, store
 from handlens_export.distill import Plan
 from handlens_export.graph import Graph
 from handlens_export.ranges import Ranges
@@ -113,6 +113,12 @@ class Workshop:
             notes.append(note)
         if not recipe.quantized:
             return Prepared(network, {}, None, "; ".join(notes))
+        if recipe.arithmetic == "int16":  # the converter measures ranges itself, and 65536 steps need no fine-tuning
+            if self.options.ranges is not None:
+                raise DataError("int16 takes no table of ranges: leave --ranges out, or give --calibration")
+            return Prepared(network, {}, self._calibration_record({}), "; ".join(notes))
+        if recipe.arithmetic == "int4":
+            network = int4.clipped(network)
         found = self._ranges(network, recipe)
         if recipe.qat_steps:
             network, found, note = self._quantization_aware(recipe, network, found)
@@ -133,6 +139,8 @@ class Workshop:
         """
         table, name = self.options.ranges, f"{self.source.name}-{recipe.name}"
         if table is None:
+            if recipe.arithmetic == "int4":
+                network = int4.on_grid(network)
             return ranges.calibrate(network, self.calibration_batch, self.source.input, matching=self.matching)
         if table.model != name or set(table.ranges) != set(ranges.places(network)):
             raise DataError(

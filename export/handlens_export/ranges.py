@@ -19,7 +19,7 @@ import numpy as np
 from handlens.manifest import InputSpec
 from handlens_export.graph import Graph, Node, Value, build_reading
 from handlens_export.layers import FakeQuant
-from handlens_export.matching import LOGIT_LIMIT
+from handlens_export.matching import LOGIT_LIMIT, SEEN
 from handlens_train.exportable import Match
 
 Ranges = dict[str, tuple[float, float]]
@@ -40,7 +40,6 @@ _FUSES_RELU = {"Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "Dense", "Add", "
 # What TensorFlow Lite's int8 specification prescribes for these outputs, whatever the data.
 _FIXED = {"sigmoid": (0.0, 255 / 256), "softmax": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128)}
 _SMALLEST = 1e-6
-SEEN = 0.02  # the probability from which a cell of a detector counts: below, nobody reads its box
 _SEEN_LOGIT = math.log(SEEN / (1 - SEEN))
 _ENOUGH_CELLS = 100
 _MARGIN = 1.1
@@ -59,6 +58,11 @@ def places(graph: Graph) -> dict[str, Value]:
         if node.cls.__name__ not in _SAME_SCALE and not fused and node.name not in joined:
             found[node.name] = node.output
     return found
+
+
+def keeps_scale(node: Node) -> bool:
+    """Whether a call's output has the scale of its input: it moves values, and makes none."""
+    return node.cls.__name__ in _SAME_SCALE
 
 
 def output_places(graph: Graph) -> dict[str, str]:
@@ -129,7 +133,7 @@ def calibrate(
     wanted = {name: value for name, value in places(graph).items() if name not in fixed}
     observer = build_reading(graph, wanted, name="observer")
     lows, highs = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, _SMALLEST)
-    outputs = _Outputs(output_places(graph), matching or {})
+    outputs = OutputRanges(output_places(graph), matching or {})
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         missing = batch - len(chunk)  # A last batch of another shape would be compiled again.
@@ -143,7 +147,7 @@ def calibrate(
     return outputs.bounded({name: (lows[name], highs[name]) for name in wanted}) | fixed
 
 
-class _Outputs:
+class OutputRanges:
     """What calibration knows of the outputs beyond their lowest and highest value."""
 
     def __init__(self, places: Mapping[str, str], matching: Mapping[str, Match]) -> None:
@@ -206,10 +210,8 @@ def with_fake_quant(
     pinned |= {name for output, name in output_places(graph).items() if output in set(kept)}
 
     def quantized(name: str, value: Value) -> None:
-        low, high = ranges[name]
         swap[value] = Value(value.shape, value.dtype)
-        config: dict[str, Any] = {"low": low, "high": high, "momentum": None if name in pinned else momentum}
-        nodes.append(Node(name=f"{name}_range", cls=_RangeFactory, config=config, args=(value,), output=swap[value]))
+        nodes.append(fake_quant(name, ranges[name], value, swap[value], None if name in pinned else momentum))
 
     for name, value in graph.inputs.items():
         quantized(name, value)
@@ -220,6 +222,12 @@ def with_fake_quant(
     return replace(
         graph, nodes=tuple(nodes), outputs={name: swap.get(value, value) for name, value in graph.outputs.items()}
     )
+
+
+def fake_quant(name: str, ends: tuple[float, float], value: Value, made: Value, momentum: float | None = None) -> Node:
+    """A call, NAME_range, that rounds a tensor to the steps of a range."""
+    config: dict[str, Any] = {"low": ends[0], "high": ends[1], "momentum": momentum}
+    return Node(name=f"{name}_range", cls=_RangeFactory, config=config, args=(value,), output=made)
 
 
 def trained_ranges(model: Any) -> Ranges:

@@ -3,14 +3,18 @@
 What the converter was asked for proves nothing; the bytes do.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from handlens_export.compact import bring_in
+
 PRUNABLE = ("CONV_2D", "FULLY_CONNECTED")
 _DTYPES = {"FLOAT32": np.float32, "FLOAT16": np.float16, "INT8": np.int8, "UINT8": np.uint8, "INT32": np.int32}
+_DTYPES |= {"INT16": np.int16, "INT4": np.int8}  # int4 is unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,9 @@ class Tensor:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The floats that the lowest and highest int8 stand for; for a tensor with one scale."""
-        (scale,), (zero,) = self.scales, self.zero_points
-        return (-128 - zero) * scale, (127 - zero) * scale
+        """The floats that the lowest and highest integer stand for; for a tensor of int8 or int16 with one scale."""
+        (scale,), (zero,), limits = self.scales, self.zero_points, np.iinfo(_DTYPES[self.dtype])
+        return float(limits.min - zero) * scale, float(limits.max - zero) * scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ def operators(model: bytes) -> tuple[Operator, ...]:
     from ai_edge_litert import schema_py_generated as schema
 
     parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    bring_in(parsed, model)
     kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     dtypes = {v: k for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
     graph = parsed.subgraphs[0]
@@ -71,6 +76,12 @@ def float_operators(model: bytes) -> tuple[str, ...]:
     )
 
 
+def activation_ranges(model: bytes) -> dict[str, tuple[float, float]]:
+    """The ranges of the integer tensors that operators write, by the name of the tensor."""
+    written = [tensor for op in operators(model) for tensor in op.outputs]
+    return {tensor.name: tensor.range for tensor in written if tensor.dtype in ("INT8", "INT16") and tensor.scales}
+
+
 def prunable_weights(model: bytes) -> Iterator[np.ndarray]:
     """The stored weights of every convolution and fully connected operator; depthwise convolutions are not prunable."""
     for op in operators(model):
@@ -91,11 +102,23 @@ def _tensor(tensor: Any, data: Any, dtype: str) -> Tensor:
     zeros = () if quantization is None or quantization.zeroPoint is None else quantization.zeroPoint
     shape = () if tensor.shape is None else tuple(int(side) for side in tensor.shape)
     constant = data is not None and len(data) and dtype in _DTYPES
+    values = None
+    if constant:
+        stored = np.asarray(data, np.uint8)
+        values = (_unpacked(stored, math.prod(shape)) if dtype == "INT4" else stored.view(_DTYPES[dtype])).reshape(
+            shape
+        )
     return Tensor(
         tensor.name.decode(),
         dtype,
         shape,
         tuple(float(scale) for scale in scales),
         tuple(int(zero) for zero in zeros),
-        np.asarray(data, np.uint8).view(_DTYPES[dtype]).reshape(shape) if constant else None,
+        values,
     )
+
+
+def _unpacked(stored: np.ndarray, count: int) -> np.ndarray:
+    """int8 values of int4, two in a byte, the first in the low half."""
+    pairs = np.stack([stored & 15, stored >> 4], axis=-1).reshape(-1)[:count].astype(np.int8)
+    return np.where(pairs > 7, pairs - 16, pairs).astype(np.int8)

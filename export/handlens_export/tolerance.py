@@ -112,8 +112,18 @@ def _litert(model: bytes, reference: bool) -> Callable[[str, np.ndarray], Answer
 
     resolver = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=1)
-    runner = interpreter.get_signature_runner()
-    return lambda name, tensor: dict(runner(**{name: tensor}))
+    if interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner()
+        return lambda name, tensor: dict(runner(**{name: tensor}))
+    interpreter.allocate_tensors()
+    feed, ends = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()
+
+    def run(_: str, tensor: np.ndarray) -> Answers:
+        interpreter.set_tensor(feed, tensor)
+        interpreter.invoke()
+        return {end["name"]: interpreter.get_tensor(end["index"]) for end in ends}
+
+    return run
 
 
 def _ort(model: bytes, reference: bool) -> Callable[[str, np.ndarray], Answers]:

@@ -54,6 +54,7 @@ class Exportable:
             each finished artifact, because quantization moves scores.
         extras: small parts that ride in every artifact, by name (such as a recommender's titles): at most 14, of 1 MiB.
         recipes: the compression recipes that the network is written in; empty for all of them.
+        formats: the file formats that it is written in; empty for all of them.
     """
 
     model: Any
@@ -72,3 +73,4 @@ class Exportable:
     thresholds: Callable[[Path, str | None], tuple[Threshold, ...]] | None = None
     extras: Mapping[str, bytes] = field(default_factory=dict)
     recipes: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()

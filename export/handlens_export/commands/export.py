@@ -1,15 +1,26 @@
 """`handlens export`: compress a trained run, measure every artifact, and write those that pass the gate."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from handlens_train.exportable import Exportable
 
 RECIPES = "float32,float16,dynamic,int8,pruned50-int8,qat-int8"
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder that handlens train wrote.", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="Run folder of handlens train; or a model: .keras, float32 .tflite or .onnx, SavedModel folder.",
+            show_default=False,
+        ),
+    ],
     recipe: Annotated[str, typer.Option(help="Compression recipes, separated by commas.")] = RECIPES,
     format: Annotated[str, typer.Option(help="Formats to write: tflite, onnx.")] = "tflite,onnx",
     out: Annotated[Path, typer.Option(help="Folder for the artifacts.")] = Path("artifacts"),
@@ -31,60 +42,66 @@ def export(
     ranges: Annotated[
         Path | None, typer.Option(help="Table of ranges (NAME-RECIPE.ranges.json) of an earlier export, to use again.")
     ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="JSON that describes a model (as handlens import takes it); not for a run.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of training images for a model, never tested ones; not for a run.")
+    ] = None,
+    evaluation: Annotated[
+        str | None,
+        typer.Option(help="What judges a model: MODULE.py, or a task; else agreement with its float32. Not for a run."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of calibration images and fine-tuning.", min=0)] = 0,
     max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
     steps: Annotated[int | None, typer.Option(help="Batches of fine-tuning at most; 0: one-shot.", min=0)] = None,
 ) -> None:
-    """Compress a trained run and write self-describing artifacts: NAME-RECIPE.tflite and .onnx (NAME-SIZE-RECIPE).
+    """Compress a trained run, or a model, into self-describing artifacts: NAME-RECIPE.tflite, .onnx (NAME-SIZE-RECIPE).
 
     Each is evaluated through the runtime on the validation split and paired with float32; one that loses more than
     --max-drop points is not written, and the command ends with exit code 3.
     """
-    from handlens_export import figures, sizes
+    from rich.console import Console
+
+    from handlens.errors import OptionError
+    from handlens_data.calibration import CalibrationSet
+    from handlens_data.calibration.table import RangeTable
+    from handlens_export import bring, quiet
     from handlens_export.recipes import parse_formats, parse_recipes
-    from handlens_train.run import Run
 
     # What the user may have mistyped is checked before TensorFlow takes its seconds to load.
     recipes, formats = parse_recipes(recipe), parse_formats(format)
-    opened = Run.open(run)
-    wanted = None
-    if size is not None:
-        wanted = sizes.Size.parse(size)
-        sizes.check(opened.task, wanted)
-    picked = table = None
     if calibration is not None and ranges is not None:
-        from handlens.errors import OptionError
-
         raise OptionError("--calibration and --ranges are both given; valid: images to measure on, or a table")
-    if ranges is not None:
-        from handlens_data.calibration.table import RangeTable
+    table = None if ranges is None else RangeTable.load(ranges)
+    picked = None if calibration is None else CalibrationSet.load(calibration)
+    console = Console(stderr=True)
 
-        table = RangeTable.load(ranges)
-    if calibration is not None:
-        from handlens_data.calibration import CalibrationSet
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-        picked = CalibrationSet.load(calibration)
+    if bring.is_model(run):
+        _refuse("a run folder", {"--size": size, "--detector": detector}, run)
+        from handlens_export.bring.load import load
 
-    from handlens_export import quiet
+        source = load(
+            run, manifest=manifest, images=images, calibration=calibration, evaluation=evaluation, data=data, say=say
+        )
+        keep, picked = out / "kept", None
+    else:
+        _refuse("a model file", {"--manifest": manifest, "--images": images, "--evaluation": evaluation}, run)
+        source, keep = _trained(run, data, size, detector), run / "export"
 
     quiet.tensorflow()
-    from rich.console import Console
-
-    from handlens_data import where
     from handlens_export import door, summary
     from handlens_export.prepare import Options
-    from handlens_train import tasks
 
-    console = Console(stderr=True)
-    task = tasks.get(opened.task)
-    options = figures.options_for(opened.task, getattr(task, "OPTIONS", ()), {"detector": detector})
-    source = sizes.load(opened, where.find(data) if task.READS_DATA else None, wanted, **options)
     outcome = door.export(
         source,
         recipes,
         formats,
         out,
-        keep=run / "export",
+        keep=keep,
         max_drop=max_drop,
         options=Options(
             calibration_images=calibration_images,
@@ -94,7 +111,37 @@ def export(
             calibration=picked,
             ranges=table,
         ),
-        say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+        say=say,
     )
     summary.show(outcome)
     outcome.require()
+
+
+def _refuse(what: str, given: Mapping[str, object], run: Path) -> None:
+    """Options of the other kind of source.
+
+    Raises:
+        OptionError: one was given.
+    """
+    from handlens.errors import OptionError
+
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise OptionError(f"{named[0]} is for {what}, which {run} is not. Leave it out")
+
+
+def _trained(run: Path, data: Path | None, size: str | None, detector: Path | None) -> "Exportable":
+    from handlens_data import where
+    from handlens_export import figures, quiet, sizes
+    from handlens_train import tasks
+    from handlens_train.run import Run
+
+    opened = Run.open(run)
+    wanted = None
+    if size is not None:
+        wanted = sizes.Size.parse(size)
+        sizes.check(opened.task, wanted)
+    task = tasks.get(opened.task)
+    options = figures.options_for(opened.task, getattr(task, "OPTIONS", ()), {"detector": detector})
+    quiet.tensorflow()
+    return sizes.load(opened, where.find(data) if task.READS_DATA else None, wanted, **options)

@@ -41,7 +41,7 @@ def carry_out(order: Order, stop: threading.Event, command: Sequence[str] = WORK
     """
     with tempfile.TemporaryDirectory(prefix="handlens-trial-") as place:
         folder = Path(place)
-        facts = asdict(order) | {"trial": order.trial.to_json(), "reference": None}
+        facts = asdict(order) | {"trial": order.trial.to_json(), "reference": None, "parent": os.getpid()}
         (folder / worker.ORDER).write_text(json.dumps(facts))
         if order.reference is not None:
             (folder / worker.REFERENCE).write_bytes(order.reference)

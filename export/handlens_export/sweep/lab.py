@@ -167,32 +167,40 @@ def run(plan: Plan, out: Path, lanes: Lanes, limits: Limits, console: Console) -
         database.note({"objective": plan.objective})
         driver.all(plan.searches())
         times.take(database, status.update)
+        page(out)
         return _found(database.rows(), plan, out)
 
 
 def show(out: Path, plan: Plan) -> None:
-    """Prints the table of a sweep's folder."""
+    """Prints the table of a sweep's folder, as far as it came."""
     with Database(out, read_only=True) as database:
         table.show(database.rows(), plan.budget.points, plan.objective)
+
+
+def page(out: Path) -> None:
+    """Writes the page of a sweep's folder into it."""
+    from handlens_export.pareto.build import write_page
+
+    write_page([out], out / PAGE, title=f"sweep {out.absolute().name}")
 
 
 def _found(rows: Sequence[Row], plan: Plan, out: Path) -> Found:
     trials, allowed = selection.done(rows), plan.budget.points
     parent, best = trials[0].figures, selection.best(trials, allowed, plan.objective)
-    page = out / PAGE
+    html = out / PAGE
     limit = f"{allowed:g} points of {parent.metric} (n={parent.n})"
     if best is not None:
         found = best.figures
         plain, packed = found.size / parent.size, found.gzip_size / parent.size
         size = f"{found.size:,} bytes ({plain:.3f} of float32, {packed:.3f} gzipped)"
         sentence = f"within {limit}: {out / ARTIFACTS / found.artifact}, {size}, loses {table.loss(best.row)} points"
-        return Found(out / ARTIFACTS / found.artifact, sentence, page)
+        return Found(out / ARTIFACTS / found.artifact, sentence, html)
     nearest = selection.nearest(trials)
     if nearest is None:
-        return Found(None, f"no trial came to an artifact; the lines above say why for each. {out} keeps them", page)
+        return Found(None, f"no trial came to an artifact; the lines above say why for each. {out} keeps them", html)
     name = out / ARTIFACTS / nearest.figures.artifact
     sentence = f"nothing is within {limit}; the nearest is {name}, which loses {table.loss(nearest.row)} points"
-    return Found(None, f"{sentence}. Widen --budget, or let it search further: --arithmetic, --recipes", page)
+    return Found(None, f"{sentence}. Widen --budget, or let it search further: --arithmetic, --recipes", html)
 
 
 def _at(space: Space, folders: Sequence[Path]) -> Space:

@@ -10,8 +10,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from handlens.errors import DataNotFound, HandlensError, MissingExtra
 from handlens.files import write_bytes, write_text
@@ -24,9 +25,10 @@ _PARENT_SECONDS = 1.0
 
 def main(folder: Path) -> None:
     """Runs the trial of a folder; what goes wrong on purpose becomes its outcome."""
-    _end_with(os.getppid())
+    order = json.loads((folder / ORDER).read_text())
+    end_with(order["parent"])
     try:
-        figures = run(folder)
+        figures = run(folder, order)
         outcome = Outcome(state="done", figures=figures)
     except (MissingExtra, DataNotFound, OSError) as error:
         outcome = Outcome(state="failed", reason=_line(error))
@@ -35,13 +37,12 @@ def main(folder: Path) -> None:
     write_text(folder / OUTCOME, outcome.to_json())
 
 
-def run(folder: Path, say: Callable[[str], None] = lambda line: None) -> Figures:
+def run(folder: Path, order: Mapping[str, Any], say: Callable[[str], None] = lambda line: None) -> Figures:
     """Makes and measures the artifact of a trial, through the export door; it stays in `folder`.
 
     Raises:
         HandlensError: whatever export refuses.
     """
-    order = json.loads((folder / ORDER).read_text())
     trial = Trial.from_json(order["trial"])
     reference = folder / REFERENCE
     parent = outcomes.read(reference.read_bytes()) if reference.exists() else None
@@ -111,7 +112,7 @@ def _options(trial: Trial, kind: type) -> object:
     return kind(**given)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Ends this process and all it started once its parent is gone: a killed sweep leaves nothing running."""
 
     def watch() -> None:
