@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from handlens.artifact import Artifact
 from handlens.errors import DataError, EmptyFolder, InputError
+from handlens.manifest import Metric
 from handlens_export.commands.pareto import pareto
 from handlens_export.pareto.collect import collect
 from handlens_export.sweep.database import FILE, Database
@@ -129,7 +130,8 @@ def test_the_command_writes_the_page(sweep: Path, tmp_path: Path) -> None:
 
 
 def test_times_are_taken_here_on_demand(tmp_path: Path, make_artifact: Callable[..., Artifact]) -> None:
-    made = make_artifact(tmp_path / "all" / "net.tflite")
+    rank1 = Metric(dataset="market1501", split="val", name="rank1", n=50, value=0.8, low=0.7, high=0.9)
+    made = make_artifact(tmp_path / "all" / "net.tflite", figures=(rank1,))
     assert command(tmp_path / "all", "-o", tmp_path / "page.html", "--time").exit_code == 0
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "were taken here, in turns" in text and made.manifest.name in text

@@ -16,6 +16,7 @@ from handlens_export.pareto.smallest import within
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WHOLE = 1_000_000
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def row(index: int, recipe: str = "int8", size: int = 270_000, loss: float = 0.4, **changes: Any) -> Row:
@@ -77,7 +78,7 @@ def test_every_row_is_in_the_table_and_every_measured_one_in_the_plots() -> None
     assert "stopped at 2,000 MiB" in text_of(body[4])
     for axis in ("size", "gzip", "time"):
         (figure,) = (f for f in root.iter("figure") if f.get("data-axis") == axis)
-        points = {g.get("data-row") for g in figure.iter("g") if "point" in (g.get("class") or "")}
+        points = {g.get("data-row") for g in figure.iter(f"{SVG}g") if "point" in (g.get("class") or "")}
         assert points == {r.key for r in ROWS if r.metric}
 
 
@@ -113,14 +114,14 @@ def test_boards_are_kept_apart_and_tasks_compared_by_change_alone() -> None:
     root = tree(html_of(*ROWS, *other))
     titles = [text_of(h) for h in root.iter("h2")]
     assert "gender: utkface · val · 2,370 items" in titles and "reid: market1501 · val · 326 items" in titles
-    plots = [svg.get("aria-label") or "" for svg in root.iter("{http://www.w3.org/2000/svg}svg")]
+    plots = [svg.get("aria-label") or "" for svg in root.iter(f"{SVG}svg")]
     (both,) = (p for p in plots if p.startswith("change of the metric") and "after gzip" not in p)
     assert "5 points, 0 on the front" in both
 
 
 def test_published_figures_are_marks_of_their_own_task_with_source_and_day() -> None:
     other = replace(ROWS[1], task="reid", metric=Metric("rank1", "market1501", "val", 326, 0.88, 0.84, 0.92))
-    marks = [g.get("data-tip") or "" for g in tree(html_of(other)).iter("{http://www.w3.org/2000/svg}g")]
+    marks = [g.get("data-tip") or "" for g in tree(html_of(other)).iter(f"{SVG}g")]
     published = [tip for tip in marks if "as published" in tip]
     assert any(tip.startswith("OSNet x0.25, as published · rank-1 91.2 on Market-1501") for tip in published)
     assert all("looked up 2026-11-22" in tip for tip in published)
@@ -183,7 +184,7 @@ def test_a_reader_filters_sorts_and_follows_a_point(visit: Any) -> None:
     sizes = opened.eval_on_selector_all("#rows td:nth-child(6)", "cells => cells.map(c => Number(c.dataset.sort))")
     assert sizes == sorted(sizes)
     opened.locator("#find").fill("pruned50 gender")
-    opened.wait_for_function("document.getElementById('count').textContent.includes(' of ')")
+    opened.get_by_text(re.compile(r"\d of 702 rows")).wait_for()
     shown = opened.locator("#rows tr").all_inner_texts()
     assert shown and all("pruned50-int8" in text for text in shown)
     left = opened.eval_on_selector_all(
@@ -191,9 +192,10 @@ def test_a_reader_filters_sorts_and_follows_a_point(visit: Any) -> None:
     )
     assert left == len(shown)
     opened.locator("select[data-filter=state]").select_option("memory")
-    opened.wait_for_function("document.querySelectorAll('#rows tr').length === 0")
+    opened.get_by_text("0 of 702 rows").wait_for()
     opened.get_by_role("button", name="reset").click()
-    opened.wait_for_function("document.querySelectorAll('#rows tr').length === 100")
+    opened.get_by_text("702 rows", exact=True).wait_for()
+    assert opened.locator("#rows tr").count() == 100
     point = opened.locator("figure[data-axis=size] .point.on").first
     point.focus()
     assert opened.locator("#tip").inner_text().startswith("net pruned")
