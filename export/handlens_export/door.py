@@ -83,7 +83,7 @@ def export(
         GoldenInvalid: likewise, no drawn pattern tells a right engine from a wrong one.
     """
     recipes = taken(source, recipes, say)
-    formats = _kinds(source, formats)
+    formats = kinds(source, formats)
     pairs = [(recipe, kind) for kind in formats for recipe in _float_first(recipes) if kind in recipe.formats]
     if not pairs:
         names = ", ".join(recipe.name for recipe in recipes)
@@ -147,8 +147,12 @@ def taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], No
     return [recipe for recipe in recipes if recipe.name in source.recipes]
 
 
-def _kinds(source: Exportable, formats: Sequence[Format]) -> Sequence[Format]:
-    """The formats that the run is written in."""
+def kinds(source: Exportable, formats: Sequence[Format]) -> Sequence[Format]:
+    """Those of the formats that the run is written in.
+
+    Raises:
+        OptionError: none is.
+    """
     left_out = [kind for kind in formats if source.formats and kind not in source.formats]
     if left_out and len(left_out) == len(formats):
         raise OptionError(f"{source.name} is a .{source.formats[0]} model; valid --format: {', '.join(source.formats)}")
