@@ -167,7 +167,9 @@ def _finished(shop: Workshop, recipe: Recipe, prepared: Prepared, model: bytes) 
     images = shop.calibration[0][: candidate.CHECKED]
     floats, small = file.open(), candidate.open_quietly(model, file.kind)
     try:
-        close = agreement(answers(small, made.manifest.input, images), answers(floats, shop.source.input, images))
+        close = agreement(
+            answers(small, made.manifest.input, images), answers(floats, shop.source.input, images), shop.matching
+        )
     finally:
         floats.close()
         small.close()
