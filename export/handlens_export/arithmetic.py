@@ -24,7 +24,7 @@ def to_tflite(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
     network = int4.on_grid(prepared.graph) if four else prepared.graph
     model = convert.to_tflite(graph.build(ranges.with_fake_quant(network, prepared.ranges)), "fake-quantized")
     if four:
-        model = int4.packed(model, int4.count(network))
+        model = int4.packed(model, len(int4.levels(network)))
     floats = tflite_file.float_operators(model)
     if floats:
         raise EngineWrong(

@@ -41,6 +41,11 @@ def zero_fraction(graph: Graph) -> float:
     return sum(int((kernel == 0).sum()) for kernel in kernels) / total if total else 0.0
 
 
+def masks(graph: Graph) -> dict[str, np.ndarray]:
+    """0 where a prunable weight is zero, else 1, by call, as `trainable` takes it: what is zero stays so."""
+    return {name: (kernel != 0).astype(np.float32) for name, kernel in prunable(graph).items()}
+
+
 def kernel_levels(graph: Graph, arithmetic: str) -> dict[str, int]:
     """How many steps up and down a kernel has, by call, as `trainable` takes it.
 

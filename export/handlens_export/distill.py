@@ -63,7 +63,7 @@ class Distiller(keras.Model):
     ) -> Any:
         """How far the student's outputs are from the teacher's: the sum over outputs, each about 0..1."""
         wanted = {name: ops.stop_gradient(value) for name, value in self.teacher(x, training=False).items()}
-        return _distance(wanted, y_pred, self.matching)
+        return difference(wanted, y_pred, self.matching)
 
 
 class Batches(keras.utils.PyDataset):
@@ -156,7 +156,7 @@ def distance(
     for pair in zip(*both, strict=True):
         wanted, got = ({name: ops.convert_to_tensor(value) for name, value in outputs.items()} for outputs in pair)
         size = len(next(iter(pair[0].values())))
-        total += float(ops.convert_to_numpy(_distance(wanted, got, matching))) * size
+        total += float(ops.convert_to_numpy(difference(wanted, got, matching))) * size
         count += size
     return total / count
 
@@ -184,8 +184,7 @@ class _Pacer(keras.callbacks.Callback):
             return
         progress = self.progress()
         self.sync()
-        warm = min(1.0, (self.done + 1) / min(50, max(1, self.plan.steps // 10)))
-        self.model.optimizer.learning_rate = self.plan.rate * warm * 0.5 * (1 + math.cos(math.pi * progress))
+        self.model.optimizer.learning_rate = rate_at(self.plan, self.done, progress)
         self.on_pace(progress)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -200,7 +199,14 @@ class _Pacer(keras.callbacks.Callback):
         self.on_round()
 
 
-def _distance(wanted: Mapping[str, Any], got: Mapping[str, Any], matching: Mapping[str, Match]) -> Any:
+def rate_at(plan: Plan, done: int, progress: float) -> float:
+    """The learning rate after `done` batches: a short warm-up, then a cosine to zero at progress 1."""
+    warm = min(1.0, (done + 1) / min(50, max(1, plan.steps // 10)))
+    return plan.rate * warm * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def difference(wanted: Mapping[str, Any], got: Mapping[str, Any], matching: Mapping[str, Match]) -> Any:
+    """How far outputs are from those wanted, tensors of the backend by name: the sum over outputs, each about 0..1."""
     total: Any = 0.0
     for name, match in matching.items():
         weight = None if match.weight is None else ops.sigmoid(wanted[match.weight])

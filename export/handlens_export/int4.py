@@ -15,8 +15,12 @@ from handlens_export.compressed import kernel_levels
 from handlens_export.graph import Graph
 from handlens_export.layers import INT4, INT8
 
-_CUTS = np.linspace(1.0, 0.5, 26)  # of the largest weight
 _VERSION = 7  # of CONV_2D: the first that reads int4 kernels (tflite/tools/versioning/op_version.cc)
+
+
+def levels(graph: Graph) -> dict[str, int]:
+    """The steps up and down of the kernels that become int4, by call."""
+    return {name: steps for name, steps in kernel_levels(graph, "int4").items() if steps == INT4}
 
 
 def on_grid(graph: Graph) -> Graph:
@@ -25,33 +29,13 @@ def on_grid(graph: Graph) -> Graph:
     Args:
         graph: as `for_inference` gives it.
     """
-    weights = {}
+    weights, four = {}, levels(graph)
     for node in graph.nodes:
-        if kernel_levels(graph, "int4").get(node.name) == INT4:
+        if node.name in four:
             kernel, *rest = node.weights
             scale = _scale(kernel)
             weights[node.name] = ((np.round(kernel / scale) * scale).astype(np.float32), *rest)
     return graph.with_weights(weights)
-
-
-def clipped(graph: Graph) -> Graph:
-    """The network with the largest weights of each output channel cut, so that rounding what is left errs least.
-
-    Fifteen steps are few: one large weight that sets their size costs all others. Of the cuts from half of the largest
-    weight on, a channel gets the one with the smallest squared error of its rounded kernel.
-
-    Args:
-        graph: as `for_inference` gives it.
-    """
-    four = kernel_levels(graph, "int4")
-    return graph.with_weights(
-        {n.name: (_clipped(n.weights[0]), *n.weights[1:]) for n in graph.nodes if four.get(n.name) == INT4}
-    )
-
-
-def count(graph: Graph) -> int:
-    """How many kernels of a network become int4."""
-    return sum(levels == INT4 for levels in kernel_levels(graph, "int4").values())
 
 
 def packed(model: bytes, kernels: int) -> bytes:
@@ -87,16 +71,6 @@ def packed(model: bytes, kernels: int) -> bytes:
     builder = flatbuffers.Builder(len(model))
     builder.Finish(parsed.Pack(builder), file_identifier=b"TFL3")
     return compact(bytes(builder.Output()))
-
-
-def _clipped(kernel: np.ndarray) -> np.ndarray:
-    axes, whole = tuple(range(kernel.ndim - 1)), _scale(kernel)
-    best, least = whole, np.full(whole.shape, np.inf)
-    for share in _CUTS:
-        scale = whole * np.float32(share)
-        error = np.square(kernel - np.clip(np.round(kernel / scale), -INT4, INT4) * scale).sum(axis=axes, keepdims=True)
-        best, least = np.where(error < least, scale, best), np.minimum(error, least)
-    return np.clip(kernel, -INT4 * best, INT4 * best).astype(np.float32)
 
 
 def _scale(kernel: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """From a trained network to those the recipes ask for: narrowed, pruned, calibrated, fine-tuned. Made once and kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,20 @@ from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
 from handlens_data.calibration.lint import FEW
 from handlens_data.calibration.table import RangeTable
-from handlens_export import channels, compressed, fold, graph, int4, matching, narrow, prune, qat, ranges, store
+from handlens_export import (
+    channels,
+    compressed,
+    fold,
+    graph,
+    int4,
+    matching,
+    narrow,
+    prune,
+    qat,
+    ranges,
+    rounding,
+    store,
+)
 from handlens_export.distill import Plan
 from handlens_export.graph import Graph
 from handlens_export.ranges import Ranges
@@ -127,11 +140,13 @@ class Workshop:
             if self.options.ranges is not None:
                 raise DataError("int16 takes no table of ranges: leave --ranges out, or give --calibration")
             return Prepared(network, {}, self._calibration_record({}), "; ".join(notes))
+        masks = compressed.masks(network)
         if recipe.arithmetic == "int4":
-            network = int4.clipped(network)
+            network, note = self._rounded(network)
+            notes.append(note)
         found = self._ranges(network, recipe)
         if recipe.qat_steps:
-            network, found, note = self._quantization_aware(recipe, network, found)
+            network, found, note = self._quantization_aware(recipe, network, found, masks)
             notes.append(note)
         notes += self._output_note(network, found)
         record = self._calibration_record(found)
@@ -149,8 +164,6 @@ class Workshop:
         """
         table, name = self.options.ranges, f"{self.source.name}-{recipe.name}"
         if table is None:
-            if recipe.arithmetic == "int4":
-                network = int4.on_grid(network)
             return ranges.calibrate(network, self.calibration_batch, self.source.input, matching=self.matching)
         if table.model != name or set(table.ranges) != set(ranges.places(network)):
             raise DataError(
@@ -192,7 +205,22 @@ class Workshop:
         network = whole.with_weights(kept.weights)
         return network, f"{compressed.zero_fraction(network):.4f} of the prunable weights are zero; {kept.note}"
 
-    def _quantization_aware(self, recipe: Recipe, network: Graph, found: Ranges) -> tuple[Graph, Ranges, str]:
+    def _rounded(self, network: Graph) -> tuple[Graph, str]:
+        images = self.calibration[0]
+        seen, seed = ranges.images_sha256(images), self.options.seed
+        path = self.kept.path("int4", {"network": store.graph_sha256(network), "images": seen, "seed": seed})
+
+        def make() -> store.Kept:
+            self.say(f"rounding kernels to int4, layer by layer, on {len(images)} images")
+            found = rounding.rounded(network, int4.levels(network), self.calibration_batch, seed)
+            return store.Kept(store.weights_of(found), {}, f"int4 kernels rounded in turn on {len(images)} images")
+
+        kept = self._once(path, "rounded", make)
+        return network.with_weights(kept.weights), kept.note
+
+    def _quantization_aware(
+        self, recipe: Recipe, network: Graph, found: Ranges, masks: Mapping[str, np.ndarray]
+    ) -> tuple[Graph, Ranges, str]:
         plan = self._plan(recipe.qat_steps, recipe.qat_rate)
         facts = self._facts(network, plan) | {"ranges": ranges.ranges_sha256(found)}
         if recipe.arithmetic == "int4":
@@ -212,6 +240,7 @@ class Workshop:
                 plan,
                 self.matching,
                 compressed.kernel_levels(network, recipe.arithmetic),
+                masks,
             )
             return store.Kept(store.weights_of(trained), trained_ranges, f"QAT: {note}")
 

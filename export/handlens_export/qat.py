@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from handlens.manifest import InputSpec
-from handlens_export.compressed import kernel_levels, plain_weights, prunable, trainable
+from handlens_export.compressed import kernel_levels, masks, plain_weights, trainable
 from handlens_export.distill import Plan, distance, fine_tune
 from handlens_export.graph import Graph, build
 from handlens_export.matching import bounded
@@ -32,6 +32,7 @@ def quantization_aware(
     plan: Plan,
     matching: Mapping[str, Match],
     levels: Mapping[str, int] | None = None,
+    kept: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Graph, Ranges, str]:
     """Fine-tunes weights and ranges for integer arithmetic.
 
@@ -45,6 +46,7 @@ def quantization_aware(
         plan: of the fine-tuning; with 0 steps nothing is trained.
         matching: how to match each output; the ranges of those that are `bounded` stay as they are.
         levels: of the kernels by call, see `compressed.kernel_levels`; None is int8.
+        kept: masks by call, where other weights stay zero than those that are.
 
     Returns:
         The network with its new float weights, its ranges, and a sentence on what was gained.
@@ -52,8 +54,12 @@ def quantization_aware(
     if plan.steps == 0:
         return graph, dict(ranges), "nothing fine-tuned (0 steps)"
     levels = kernel_levels(graph, "int8") if levels is None else levels
-    masks = {name: (kernel != 0).astype(np.float32) for name, kernel in prunable(graph).items()}
-    student = trainable(with_fake_quant(graph, ranges, MOMENTUM, bounded(matching)), masks, levels, name="quantized")
+    student = trainable(
+        with_fake_quant(graph, ranges, MOMENTUM, bounded(matching)),
+        masks(graph) if kept is None else kept,
+        levels,
+        name="quantized",
+    )
     parent = build(teacher, name="parent")
     first = best = distance(student, parent, held_out, spec, matching)
     found: tuple[Graph, Ranges] = graph, dict(ranges)

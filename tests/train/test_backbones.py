@@ -50,6 +50,17 @@ def test_the_width_ladder_rounds_to_eights(width: float, channels: int) -> None:
     assert x.shape[-1] == channels
 
 
+def test_hard_swish_takes_the_place_of_every_relu6_and_the_same_weights_fill_it() -> None:
+    from handlens_train.gender_nets import network
+
+    plain, other = network(64, 64, 3, 8), network(64, 64, 3, 8, "hard_swish")
+    assert not [layer for layer in other.layers if isinstance(layer, keras.layers.ReLU)]
+    activations = [layer for layer in other.layers if isinstance(layer, keras.layers.Activation)]
+    assert len(activations) == sum(isinstance(layer, keras.layers.ReLU) for layer in plain.layers)
+    assert all(layer.activation is keras.activations.hard_swish for layer in activations)
+    assert pretrained.load_efficientnet_lite0(other) == pretrained.load_efficientnet_lite0(plain)
+
+
 def test_a_weight_file_that_names_code_is_refused(tmp_path: Path) -> None:
     import os
     import pickle

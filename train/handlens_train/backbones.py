@@ -1,7 +1,7 @@
-"""Backbones that quantize well: relu6 or swish, no hard-swish, explicit stride-2 padding. Builders take keras.
+"""Backbones that quantize well: relu6 or swish, explicit stride-2 padding (hard-swish where asked for).
 
 The padding is written out as zeros (`same` pads differently in torch, TensorFlow and after a change of input size),
-so ported weights see what they were trained on and every exporter writes the same graph.
+so ported weights see what they were trained on and every exporter writes the same graph. Builders take keras.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,14 @@ MOBILENET_V2 = (
 
 
 def inverted_residuals(
-    keras: Any, x: Any, stages: Sequence[Stage], *, blocks: int | None = None, width: float = 1.0, last_stride: int = 32
+    keras: Any,
+    x: Any,
+    stages: Sequence[Stage],
+    *,
+    blocks: int | None = None,
+    width: float = 1.0,
+    last_stride: int = 32,
+    activation: str = "relu6",
 ) -> Any:
     """Stem and inverted residual blocks on a Keras tensor (N, H, W, C); layers are named `stem_*`, `block{i}_*`.
 
@@ -56,9 +63,9 @@ def inverted_residuals(
         blocks: keep only the first so many blocks; None keeps all.
         width: multiplier of all channel counts, rounded to multiples of 8.
         last_stride: total stride not exceeded; later strides become 1 (re-ID keeps 16 where ImageNet goes to 32).
+        activation: "relu6", or "hard_swish" as in MobileNetV3, which has no upper end and so costs int8 its steps.
     """
-    layers = keras.layers
-    x = conv_bn(keras, x, _round(32, width), 3, 2, "stem")
+    x = conv_bn(keras, x, _round(32, width), 3, 2, "stem", activation=activation)
     total, index = 2, 0
     for stage in stages:
         for repeat in range(stage.repeats):
@@ -68,28 +75,45 @@ def inverted_residuals(
             if total * stride > last_stride:
                 stride = 1
             total *= stride
-            x = _block(keras, x, stage, stride, _round(stage.channels, width), f"block{index}", layers)
+            x = _block(keras, x, stage, stride, _round(stage.channels, width), f"block{index}", activation)
             index += 1
     return x
 
 
-def conv_bn(keras: Any, x: Any, channels: int, kernel: int, stride: int, name: str, *, act: bool = True) -> Any:
-    """Convolution, batch normalisation, relu6; padding written out for stride 2."""
+def conv_bn(
+    keras: Any,
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int,
+    name: str,
+    *,
+    act: bool = True,
+    activation: str = "relu6",
+) -> Any:
+    """Convolution, batch normalisation, activation (none without `act`); padding written out for stride 2."""
     layers = keras.layers
     x, padding = pad(keras, x, kernel, stride, name)
     x = layers.Conv2D(channels, kernel, stride, padding, use_bias=False, name=f"{name}_conv")(x)
     x = layers.BatchNormalization(epsilon=BN_EPSILON, name=f"{name}_bn")(x)
-    return layers.ReLU(6.0, name=f"{name}_relu")(x) if act else x
+    return _activate(keras, x, activation, name) if act else x
 
 
-def _block(keras: Any, x: Any, stage: Stage, stride: int, channels: int, name: str, layers: Any) -> Any:
+def _activate(keras: Any, x: Any, activation: str, name: str) -> Any:
+    if activation == "relu6":
+        return keras.layers.ReLU(6.0, name=f"{name}_relu")(x)
+    return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+
+
+def _block(keras: Any, x: Any, stage: Stage, stride: int, channels: int, name: str, activation: str) -> Any:
+    layers = keras.layers
     shortcut, expanded = x, x.shape[-1] * stage.expand
     if stage.expand != 1:
-        x = conv_bn(keras, x, expanded, 1, 1, f"{name}_expand")
+        x = conv_bn(keras, x, expanded, 1, 1, f"{name}_expand", activation=activation)
     x, padding = pad(keras, x, stage.kernel, stride, f"{name}_depthwise")
     x = layers.DepthwiseConv2D(stage.kernel, stride, padding, use_bias=False, name=f"{name}_depthwise_conv")(x)
     x = layers.BatchNormalization(epsilon=BN_EPSILON, name=f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
+    x = _activate(keras, x, activation, f"{name}_depthwise")
     x = conv_bn(keras, x, channels, 1, 1, f"{name}_project", act=False)
     if stride == 1 and shortcut.shape[-1] == channels:
         x = layers.Add(name=f"{name}_add")([shortcut, x])

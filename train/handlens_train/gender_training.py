@@ -61,7 +61,7 @@ def train(
     spec = how.input()
     images = {part: load_prepared(split.paths, spec) for part, split in splits.items()}
     targets = {"gender": splits["train"].genders.astype(np.float32)[:, None]}
-    model = network(how.size, how.size, how.blocks, how.head)
+    model = network(how.size, how.size, how.blocks, how.head, how.activation)
     if how.start == "efficientnet-lite0":
         pretrained.load_efficientnet_lite0(model)
     backbones.freeze(model, how.freeze)

@@ -51,7 +51,10 @@ def _found(group: Sequence[Row], points: float, *, many: bool) -> Markup:
     """The smallest file, and below it the one that is smaller after gzip, if that is another."""
     found = dict.fromkeys(row for gzip in (False, True) if (row := within(group, points, gzip=gzip)))
     if not found:
-        return el("td", words.NONE, el("small", "none of them"), class_="quiet")
+        nearest = max(group, key=lambda row: row.change.value if row.change else -1.0)
+        name = nearest.label if many else nearest.label.removeprefix(f"{nearest.model} ")
+        near = el("small", f"nearest: {name}, {change_text(nearest)} points")
+        return el("td", el("span", words.NONE), near, class_="quiet", data_row=nearest.key)
     return el("td", [el("div", _told(row, many=many), data_row=row.key) for row in found])
 
 

@@ -36,6 +36,7 @@ class Recipe:
     size: int = 80
     blocks: int = 7
     head: int = 96
+    activation: str = "relu6"
     start: str | None = "efficientnet-lite0"
     freeze: int = 3
     smoothing: float = 0.1
@@ -52,7 +53,12 @@ class Recipe:
         return image_input(self.size, self.size)
 
 
-RECIPES: dict[str, Recipe] = {"gender": Recipe()}
+RECIPES: dict[str, Recipe] = {
+    "gender": Recipe(),
+    # Not to ship: MobileNetV3's activation where the frozen ImageNet blocks had relu6. Nothing bounds their values any
+    # more: floats do not mind, and int8 loses its steps on them. docs/compression.md repairs it.
+    "gender-hardswish": Recipe(activation="hard_swish", epochs=3),
+}
 
 
 def train(name: str, data: Path, out: Path, **options: Any) -> str:
@@ -73,7 +79,7 @@ def load(run: Run, data: Path | None = None) -> Exportable:
     from handlens_train.gender_nets import network, sharpen
 
     how = of_run(run, Recipe, TASK)
-    model = network(how.size, how.size, how.blocks, how.head)
+    model = network(how.size, how.size, how.blocks, how.head, how.activation)
     run.fill(model)
     sharpen(model, run.info.get("temperature", 1.0))
     sources = [training_data(run)]
