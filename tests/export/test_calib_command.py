@@ -202,6 +202,20 @@ def test_an_int8_model_has_no_float_activations(artifact: Artifact, tmp_path: Pa
         activations.measure(other, np.zeros((1, 1, 1, 3), np.uint8))
 
 
+def test_picked_images_of_another_size_are_refused_before_any_work(
+    artifact: Artifact, pictures: np.ndarray, tmp_path: Path
+) -> None:
+    from handlens_export.prepare import Options, Workshop
+    from handlens_export.store import Store
+
+    out = tmp_path / "picked.npz"
+    run("pick", artifact.path, "--out", out, "--count", 40)
+    spec = replace(artifact.manifest.input, height=artifact.manifest.input.height * 2)
+    source: Any = SimpleNamespace(input=spec, name="net")
+    with pytest.raises(DataError, match="the picked images are .* each; net takes"):
+        Workshop(source, Store(tmp_path), Options(calibration=CalibrationSet.load(out)), print)
+
+
 def test_two_tables_side_by_side(tmp_path: Path) -> None:
     facts = {"model": "net", "dataset": "drawn", "split": "train", "count": 40, "seed": 5, "images_sha256": "0" * 64}
     RangeTable(**facts, ranges={"stem": (0.0, 6.0), "head": (-1.0, 1.0)}).save(tmp_path / "a.json")

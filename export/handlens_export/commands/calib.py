@@ -94,9 +94,10 @@ def lint(
     for finding in findings:
         typer.echo(f"{finding.severity}: {finding.about}: {finding.what}\n    fix: {finding.fix}")
     errors = sum(finding.severity == "error" for finding in findings)
-    typer.echo(f"{images}: {errors} errors, {len(findings) - errors} warnings")
+    warnings = len(findings) - errors
+    typer.echo(f"{images}: {errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}")
     if errors:
-        raise GateFailed(f"{images} would calibrate {file.name} wrongly: {errors} of the findings above are errors")
+        raise GateFailed(f"{images} would calibrate {file.name} wrongly: see the error{'s' * (errors > 1)} above")
 
 
 @app.command()
