@@ -1,5 +1,6 @@
 """`handlens calib`: what int8's ranges are measured on: drawn, looked over, and kept as tables."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,7 @@ def pick(
     from handlens_data.calibration import pick as draw
     from handlens_export import figures
     from handlens_train import tasks
+    from handlens_train.tested import tested_elsewhere
 
     if by not in ("random", "diversity"):
         raise OptionError(f"--by is {by!r}; valid: random, diversity")
@@ -51,7 +53,10 @@ def pick(
     if not hasattr(task, "pool"):
         raise OptionError(f"task {artifact.manifest.task!r} has no files to pick from; handlens export draws by itself")
     options = figures.options_for(artifact.manifest.task, getattr(task, "OPTIONS", ()), {"detector": detector})
-    pool = task.pool(where.find(data), **options)
+    found = where.find(data)
+    pool = task.pool(found, **options)
+    elsewhere = tested_elsewhere(found, artifact.manifest.task)
+    pool = replace(pool, tested=tuple(dict.fromkeys((*pool.tested, *elsewhere))))
     if by == "diversity":
         from handlens_export.outputs import Rows
 
@@ -62,7 +67,7 @@ def pick(
     picked.save(out)
     typer.echo(
         f"{out}: {count} images of {picked.dataset}/{picked.split}, by {picked.by}, seed {seed}, "
-        f"sha256 {picked.sha256[:16]}"
+        f"sha256 {picked.sha256[:16]}; none is among {len(pool.tested):,} tested images"
     )
 
 
