@@ -138,7 +138,7 @@ def _ratio(row: Row) -> Cell:
 
 def _more(row: Row) -> Cell:
     facts = dict(row.facts)
-    first = facts.pop("calibration", "")
-    drawn = ", ".join(part for part in (first, f"seed {seed}" if (seed := facts.pop("seed", "")) else "") if part)
+    first, seed = facts.pop("calibration", ""), facts.pop("seed", "")
+    drawn = ", ".join(part for part in (first, f"seed {seed}" if seed else "") if part)
     rest = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in ("parameters", "engine", "host"))
     return Cell(drawn or words.NONE, rest, first, "more")
