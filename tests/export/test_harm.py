@@ -252,3 +252,34 @@ def test_units_cover_every_call_once_in_order(network: Any) -> None:
     firsts = places([nodes[0].name for nodes in grouped.values()])
     assert firsts == sorted(firsts)
     assert [node.cls.__name__ for node in grouped[FAULT]][-2:] == ["DepthwiseConv2D", "ReLU"]
+
+
+@pytest.mark.slow
+def test_mixed_onnx_is_int8_where_that_holds_and_float_where_nothing_does(
+    make_source: Callable[..., Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    from handlens_export import door, onnx
+    from handlens_export.prepare import Options
+    from handlens_export.recipes import parse_recipes
+
+    said: list[str] = []
+
+    def export(max_drop: float) -> Any:
+        return door.export(
+            make_source(),
+            parse_recipes("mixed"),
+            ("onnx",),
+            tmp_path / "out",
+            keep=tmp_path / "keep",
+            max_drop=max_drop,
+            options=Options(calibration_images=40, seed=5),
+            say=said.append,
+        )
+
+    (written,) = export(50.0).written
+    assert json.loads(written.artifact.extras["mixed.json"])["floats"] == []
+    assert {array.dtype.kind for array in onnx.prunable_weights(written.artifact.model)} == {"i"}
+    outcome = export(-100.0)
+    assert not outcome.written and outcome.refused[0].drop.value == pytest.approx(0.0, abs=1e-9)
+    assert any("layers in float" in line and not line.startswith("0 of") for line in said)

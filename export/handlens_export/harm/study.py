@@ -84,11 +84,13 @@ class Study:
         missing = [unit.name for unit in self.lane.units if unit.name not in known]
         if missing:
             wanted = self.lane.answers((), self.images)
-            with Bar("each layer alone in int8", len(missing)) as bar:
-                for done, name in enumerate(missing, 1):
-                    known[name] = output_error(wanted, self.lane.answers([name], self.images), self.matching)
-                    bar.update(done)
-            self._save()
+            try:
+                with Bar("each layer alone in int8", len(missing)) as bar:
+                    for done, name in enumerate(missing, 1):
+                        known[name] = output_error(wanted, self.lane.answers([name], self.images), self.matching)
+                        bar.update(done)
+            finally:
+                self._save()
         return {unit.name: known[unit.name] for unit in self.lane.units}
 
     @property
