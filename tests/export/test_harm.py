@@ -137,6 +137,55 @@ def test_a_planted_fault_is_found_and_only_what_touches_it_is_given_back(
     assert set(found.floats) == {FAULT, READS_IT}
 
 
+class Paper:
+    """A lane of which nothing is run: its units do harm by their place, and two of them ruin it."""
+
+    kind, ends, left, ranges = "tflite", (), (), {}
+
+    def __init__(self, count: int) -> None:
+        from handlens_export.harm.lane import Unit
+
+        self.units = tuple(Unit(f"u{index}", "Conv2D") for index in range(count))
+
+    def model(self, floats: Collection[str]) -> bytes:
+        return "\n".join(floats).encode()
+
+    def answers(self, quantized: Collection[str], images: np.ndarray) -> dict[str, np.ndarray]:
+        error = sum(1.0 + int(name[1:]) for name in quantized)
+        return {"y": np.array([[0.0], [1.0], [2.0]]) + error * 1e-3}
+
+
+@pytest.mark.parametrize(
+    ("count", "culprits", "most"), [(40, {3, 30}, 24), (40, {0, 39}, 24), (5, {0, 1, 2, 3, 4}, 16)]
+)
+def test_culprits_that_the_ranking_does_not_tell_are_found_in_few_tries(
+    tmp_path: Path, count: int, culprits: set[int], most: int
+) -> None:
+    from handlens_export.harm.study import Study
+
+    measured = []
+
+    def measure(model: bytes) -> Interval:
+        measured.append(model)
+        harm = 0.0 if {f"u{index}" for index in culprits} <= set(model.decode().split("\n")) else 9.0
+        return Interval(harm, harm, harm)
+
+    found = Study(Paper(count), np.zeros((3, 2)), {}, measure, tmp_path).repaired(1.0, 10.0)
+    assert set(found.floats) == {f"u{index}" for index in culprits}
+    assert len(measured) <= most
+
+
+def test_a_search_that_runs_out_of_time_keeps_what_holds(tmp_path: Path) -> None:
+    from handlens_export.harm.study import Study
+
+    def measure(model: bytes) -> Interval:
+        harm = 0.0 if "u0" in model.decode().split("\n") else 9.0
+        return Interval(harm, harm, harm)
+
+    found = Study(Paper(9), np.zeros((3, 2)), {}, measure, tmp_path).repaired(1.0, 0.0)
+    assert found.holds(1.0) and len(found.floats) == 9
+
+
 def test_a_study_goes_on_where_it_was(faulty: Any, batch: np.ndarray, tmp_path: Path) -> None:
     from handlens_export.harm.study import Study
 
