@@ -14,7 +14,8 @@ import numpy as np
 from handlens_export.graph import Graph, Value, Weights
 
 ORDER, RESULT, REFUSED = "order.json", "result.json", "refused.json"
-ARRAYS, IMAGES, MODEL, SIMULATED = "weights.npz", "images-{}.npy", "model.tflite", "simulated.npz"
+ARRAYS, PARENT, IMAGES = "weights.npz", "parent.npz", "images-{}.npy"
+MODEL, SIMULATED = "model.tflite", "simulated.npz"
 _TENSOR = "tensor"  # the key of a tensor's number where a call's arguments are written down
 
 

@@ -1,9 +1,10 @@
 """In the worker: a network of handlens as a tf_keras model, which is what tfmot takes.
 
-Two calls are written otherwise than on the other side, so that tfmot knows them: relu6 as a ReLU layer, which it fuses,
-and a depthwise convolution as one with its largest weight a channel at 1, followed by a frozen batch normalisation that
-scales the channel back. tfmot has one scale for a whole depthwise kernel; batch normalisation folded in, its channels
-differ a hundredfold, and the small ones would be gone.
+Batch normalisation is folded away in the network, and tfmot must find it again. Where a ReLU follows a convolution
+directly, its `LayerReLUQuantize` takes the convolution's quantizer away, and with it the zeros and the clusters that
+were to be kept; with a batch normalisation between the two it does not. And it has one scale for a whole depthwise
+kernel, whose channels differ a hundredfold once it is folded in. So a frozen batch normalisation is put behind both:
+one that changes nothing, and one that scales back the channels of a depthwise kernel whose largest weights are at 1.
 """
 
 import inspect
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from handlens_export.tfmot.order import Order, read, weights_of
+from handlens_export.graph import Weights
+from handlens_export.tfmot.order import Order, read, tensor_arguments, weights_of
 
-NORMAL = "_scale"  # what the name of that batch normalisation ends in
 _EPSILON = 1e-3
+_TINY = 1e-12  # for a channel that is dead
 _OTHER_NAMES = {"silu": "swish"}
 
 
@@ -39,27 +41,47 @@ def network(order: Order, arrays: Mapping[str, np.ndarray], *, name: str) -> Any
         int(number): tf_keras.Input(tuple(shape), name=key) for number, (key, shape) in order.inputs.items()
     }
     inputs = list(tensors.values())
+    before_relu = _before_relu(order)
     for call in order.calls:
-        tensors[call["output"]] = _called(call, weights_of(call, arrays), tensors)
+        layer, weights = _layer(call), weights_of(call, arrays)
+        args, kwargs = (read(call[part], tensors) for part in ("args", "kwargs"))
+        output = layer(*args, **kwargs)
+        if call["kind"] == "DepthwiseConv2D" or (call["kind"] == "Conv2D" and call["output"] in before_relu):
+            weights, output = _scaled(call, weights, output)
+        if weights:
+            layer.set_weights(weights)
+        tensors[call["output"]] = output
     return tf_keras.Model(inputs, [tensors[number] for number in order.outputs.values()], name=name)
 
 
-def _called(call: Mapping[str, Any], weights: tuple[np.ndarray, ...], tensors: Mapping[int, Any]) -> Any:
-    args, kwargs = (read(call[part], tensors) for part in ("args", "kwargs"))
-    layer = _layer(call)
-    if call["kind"] != "DepthwiseConv2D":
-        output = layer(*args, **kwargs)
-        if weights:
-            layer.set_weights(weights)
-        return output
+def _scaled(call: Mapping[str, Any], weights: Weights, output: Any) -> tuple[Weights, Any]:
+    """A convolution's weights, its output behind a batch normalisation that makes up for what is taken from them."""
     kernel, bias = weights
-    scale = np.maximum(np.abs(kernel).max(axis=(0, 1)).reshape(-1), 1e-12)
-    normal = tf_keras.layers.BatchNormalization(epsilon=_EPSILON, trainable=False, name=call["name"] + NORMAL)
-    output = normal(layer(*args, **kwargs))
-    layer.set_weights((kernel / scale.reshape(kernel.shape[-2:]), bias / scale))
+    scale = np.ones_like(bias)
+    if call["kind"] == "DepthwiseConv2D":
+        scale = np.maximum(np.abs(kernel).max(axis=(0, 1)).reshape(-1), _TINY)
+        kernel, bias = kernel / scale.reshape(kernel.shape[-2:]), bias / scale
+    normal = tf_keras.layers.BatchNormalization(epsilon=_EPSILON, trainable=False, name=f"{call['name']}_scale")
+    output = normal(output)
     zeros = np.zeros_like(scale)
     normal.set_weights((scale, zeros, zeros, np.full_like(scale, 1 - _EPSILON)))
-    return output
+    return (kernel, bias), output
+
+
+def _before_relu(order: Order) -> set[int]:
+    """The tensors that a ReLU alone reads."""
+    readers: dict[int, list[Mapping[str, Any]]] = {}
+    for call in order.calls:
+        for number in tensor_arguments(call):
+            readers.setdefault(number, []).append(call)
+    outputs = set(order.outputs.values())
+    return {number for number, calls in readers.items() if len(calls) == 1 and _is_relu(calls[0])} - outputs
+
+
+def _is_relu(call: Mapping[str, Any]) -> bool:
+    return call["kind"] == "ReLU" or (
+        call["kind"] == "Activation" and call["config"]["activation"] in ("relu", "relu6")
+    )
 
 
 def _layer(call: Mapping[str, Any]) -> Any:

@@ -58,7 +58,7 @@ def _made(order: "Order", folder: Path) -> Any:
     network = rebuild.network(order, arrays, name="network")
     stages.check(network, order)
     tuner = Tuner(order, parent, orders.images(folder, "training"), orders.images(folder, "held_out"))
-    _same(order, tuner, parent, calibration, dict(np.load(folder / orders.SIMULATED)))
+    _same(order, tuner, parent, calibration, dict(np.load(folder / orders.PARENT)))
     seconds, notes = {}, []
 
     def timed(stage: str, began: float) -> None:
