@@ -27,22 +27,31 @@ def pick(
     by: Annotated[
         str, typer.Option(help="random, or diversity: spread over what FILE's outputs tell apart (k-centre).")
     ] = "random",
+    detector: Annotated[
+        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
+    ] = None,
 ) -> None:
     """Draw images of the task's training split, prepared for FILE's input, and refuse any that is tested, too."""
     from handlens.artifact import Artifact
     from handlens.errors import OptionError
     from handlens_data import where
     from handlens_data.calibration import pick as draw
+    from handlens_export import figures
     from handlens_train import tasks
 
     if by not in ("random", "diversity"):
         raise OptionError(f"--by is {by!r}; valid: random, diversity")
     artifact = Artifact.open(file)
     task = tasks.get(artifact.manifest.task)
+    spec = artifact.manifest.input
+    if spec.geometry == "vector":
+        raise OptionError(
+            f"{file.name} takes numbers and no image, and is written in float32 alone: there is nothing to calibrate"
+        )
     if not hasattr(task, "pool"):
         raise OptionError(f"task {artifact.manifest.task!r} has no files to pick from; handlens export draws by itself")
-    pool = task.pool(where.find(data))
-    spec = artifact.manifest.input
+    options = figures.options_for(artifact.manifest.task, getattr(task, "OPTIONS", ()), {"detector": detector})
+    pool = task.pool(where.find(data), **options)
     if by == "diversity":
         from handlens_export.outputs import Rows
 
