@@ -12,7 +12,7 @@ def sweep(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...",
+            metavar="RUN",
             help="Run folder or model; several are a ladder of widths, and the first one's float32 is the yardstick.",
             show_default=False,
         ),
