@@ -55,7 +55,9 @@ def collect(folders: Sequence[Path], title: str = "") -> Found:
             except (DataError, SchemaTooNew) as error:
                 if sweep == folder:
                     raise
-                unread.append((f"{name}/{FILE}", str(error)))
+                unread.append(
+                    (f"{name}/{FILE}", str(error).replace(str(sweep.absolute()), name).replace(str(sweep), name))
+                )
                 continue
             rows += mine
             done = sum(row.state == "done" for row in mine)
