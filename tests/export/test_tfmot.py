@@ -1,9 +1,11 @@
 """tensorflow-model-optimization as a second engine: what it makes, what it refuses, and that it stays outside."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from handlens_export.recipes import recipe_named
 from handlens_export.tfmot import process
 
 HEAVY = ("tensorflow_model_optimization", "tf_keras")
+# Few enough zeros that no channel of the tiny network loses its last weight.
+NAME = "tfmot-pruned20-clustered16-int8"
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +39,11 @@ def shop(make_source: Callable[..., Any], tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def made(shop: Any) -> Any:
     """What PCQAT made: every stage in one process."""
-    pytest.importorskip("tensorflow_model_optimization")
+    if not all(find_spec(name) for name in HEAVY):
+        pytest.skip("needs the extra tfmot")
     from handlens_export import candidate
 
-    recipe = recipe_named("tfmot-pruned50-clustered16-int8")
+    recipe = recipe_named(NAME)
     assert recipe is not None
     return candidate.make(shop, recipe, "tflite")
 
@@ -47,7 +52,7 @@ def made(shop: Any) -> Any:
 def test_the_file_is_int8_with_the_zeros_and_the_clusters_asked_for(made: Any) -> None:
     model = made.model
     assert not tflite_file.float_operators(model)
-    assert tflite_file.sparsity(model) >= 0.5
+    assert tflite_file.sparsity(model) >= 0.2
     kernels = list(tflite_file.prunable_weights(model))
     assert max(len(np.unique(row)) for kernel in kernels for row in kernel) <= 16
     assert max(len(np.unique(kernel)) for kernel in kernels) > 16  # of one channel, not of the file
@@ -56,10 +61,16 @@ def test_the_file_is_int8_with_the_zeros_and_the_clusters_asked_for(made: Any) -
 @pytest.mark.slow
 def test_the_manifest_says_who_made_it_and_from_which_images(made: Any) -> None:
     told = made.manifest.compression
-    assert (told.recipe, told.weights, told.activations) == ("tfmot-pruned50-clustered16-int8", "int8", "int8")
+    assert (told.recipe, told.weights, told.activations) == (NAME, "int8", "int8")
     assert told.calibration.count == 24
     assert "tfmot" in told.notes
     assert "cosine of its outputs with the simulation" in told.notes
+
+
+@pytest.mark.slow
+def test_tfmot_never_comes_into_this_process(made: Any) -> None:
+    assert not {name for name in sys.modules if name.split(".")[0] in HEAVY}
+    assert "TF_USE_LEGACY_KERAS" not in os.environ
 
 
 @pytest.mark.slow
@@ -70,14 +81,15 @@ def test_finished_work_is_kept(made: Any, shop: Any, monkeypatch: pytest.MonkeyP
         raise AssertionError("the worker was started again")
 
     monkeypatch.setattr(process, "run", never)
-    recipe = recipe_named("tfmot-pruned50-clustered16-int8")
+    recipe = recipe_named(NAME)
     assert recipe is not None
     assert candidate.make(shop, recipe, "tflite").model == made.model
 
 
 @pytest.mark.slow
 def test_a_layer_that_tfmot_refuses_is_named(keras_tf: Any, make_source: Callable[..., Any], tmp_path: Path) -> None:
-    pytest.importorskip("tensorflow_model_optimization")
+    if not all(find_spec(name) for name in HEAVY):
+        pytest.skip("needs the extra tfmot")
     from handlens_export import candidate
     from handlens_export.prepare import Options, Workshop
     from handlens_export.store import Store

@@ -1,5 +1,5 @@
 """The recipes `tfmot-...`: tensorflow-model-optimization as a second engine, in a process of its own."""
 
-from handlens_export.tfmot.make import make
+from handlens_export.tfmot.engine import make
 
 __all__ = ["make"]

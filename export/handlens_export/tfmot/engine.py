@@ -76,6 +76,14 @@ class _Simulation:
         return {name: values[: len(images)] for name, values in self.outputs.items()}
 
 
+def _saturated(operator: tflite_file.Operator) -> int:
+    """How many biases of a convolution are at the ends of int32."""
+    if "CONV" not in operator.kind or len(operator.inputs) < 3 or operator.inputs[2].data is None:
+        return 0
+    ends = np.iinfo(np.int32)
+    return int(np.isin(operator.inputs[2].data, (ends.min, ends.max)).sum())
+
+
 def _kept(shop: Workshop, recipe: Recipe) -> store.Kept:
     """The finished model, its simulation and ranges: kept from before, or made now."""
     source = shop.source
@@ -146,12 +154,18 @@ def _made(folder: Path) -> store.Kept:
 
 
 def _check(recipe: Recipe, model: bytes) -> None:
-    """Whether the file is int8 throughout, and has no more values a kernel than asked for."""
+    """Whether the file is int8 throughout, has its biases, and no more values a kernel than asked for."""
     floats = tflite_file.float_operators(model)
     if floats:
         raise EngineWrong(
             f"recipe {recipe.name}: tfmot's network left float operators in the file: {', '.join(floats[:5])}; "
             "use handlens's own qat-int8 or int8 for this network"
+        )
+    lost = sum(_saturated(operator) for operator in tflite_file.operators(model))
+    if lost:
+        raise EngineWrong(
+            f"recipe {recipe.name}: {lost} channels have no weights left, so their int8 scale is next to nothing and "
+            "their biases do not fit; prune less, or use handlens's own pruning, which weighs all layers together"
         )
     if recipe.clusters:
         # A scale of its own for every output channel: what is one value in all channels is one integer in each.
