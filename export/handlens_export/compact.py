@@ -18,12 +18,21 @@ def compact(model: bytes) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    bring_in(parsed, model)
     for subgraph in parsed.subgraphs:
         for tensor in subgraph.tensors:
             tensor.name = short_name(tensor.name.decode()).encode()
     builder = SharingBuilder(len(model))
     builder.Finish(parsed.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def bring_in(parsed: Any, model: bytes) -> None:
+    """Fetches the buffers that lie behind the FlatBuffer, as litert-quantizer writes them, into the parsed model."""
+    for buffer in parsed.buffers:
+        if buffer.offset:
+            buffer.data = np.frombuffer(model, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
 
 
 def short_name(name: str) -> str:

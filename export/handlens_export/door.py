@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handlens.artifact import Artifact, update_manifest, write_artifact
-from handlens.errors import GateFailed, OptionError
+from handlens.errors import EngineWrong, GateFailed, GoldenInvalid, OptionError
 from handlens_export import candidate
 from handlens_export.candidate import Budget
 from handlens_export.gate import Verdict, judge
@@ -37,16 +37,18 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an export did: artifacts written, and verdicts of those that were held back."""
+    """What an export did: artifacts written, verdicts of those held back, and why others could not be made."""
 
     written: tuple[Written, ...]
     refused: tuple[Verdict, ...]
+    failed: tuple[str, ...] = ()
 
     def require(self) -> None:
-        """Raises GateFailed, naming every artifact that was held back and by how much it lost, if there is one."""
-        if self.refused:
-            lines = "; ".join(verdict.sentence() for verdict in self.refused)
-            raise GateFailed(f"not written: {lines}. Raise --max-drop, or choose a gentler recipe")
+        """Raises GateFailed, naming every artifact that was not written and why, if there is one."""
+        lines = [verdict.sentence() for verdict in self.refused] + list(self.failed)
+        if lines:
+            advice = "Raise --max-drop, or choose a gentler recipe" if self.refused else "Choose another recipe"
+            raise GateFailed(f"not written: {'; '.join(lines)}. {advice}")
 
 
 def export(
@@ -77,10 +79,11 @@ def export(
 
     Raises:
         OptionError: no recipe can be written in any of the formats, or the run in none of the recipes.
-        EngineWrong: a conversion went wrong.
+        EngineWrong: a conversion went wrong, of float32 or of the only recipe.
+        GoldenInvalid: likewise, no drawn pattern tells a right engine from a wrong one.
     """
     recipes = taken(source, recipes, say)
-    formats = _kinds(source, formats)
+    formats = kinds(source, formats)
     pairs = [(recipe, kind) for kind in formats for recipe in _float_first(recipes) if kind in recipe.formats]
     if not pairs:
         names = ", ".join(recipe.name for recipe in recipes)
@@ -92,13 +95,21 @@ def export(
     shop = Workshop(source, Store(keep), options or Options(), say)
     written: list[Written] = []
     refused: list[Verdict] = []
+    failed: list[str] = []
     references: dict[Format, Evaluation] = {}
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as folder:
         for recipe, kind in pairs:
             if kind not in references and recipe.name != "float32":
                 _, references[kind] = measured(shop, RECIPES["float32"], kind, Path(folder))
-            path, evaluation = measured(shop, recipe, kind, Path(folder), references.get(kind), max_drop)
+            try:
+                path, evaluation = measured(shop, recipe, kind, Path(folder), references.get(kind), max_drop)
+            except (EngineWrong, GoldenInvalid) as error:
+                if recipe.name == "float32" or len(pairs) == 1:
+                    raise
+                failed.append(f"{source.name}-{recipe.name}.{kind}: {error}")  # the others may do
+                say(failed[-1])
+                continue
             if recipe.name == "float32":
                 references[kind] = evaluation
             verdict = None
@@ -114,7 +125,7 @@ def export(
             artifact = place(path, out / path.name, evaluation, verdict)
             say(f"wrote {artifact.path} ({artifact.size:,} bytes)")
             written.append(Written(artifact, evaluation, verdict))
-    return Outcome(tuple(written), tuple(refused))
+    return Outcome(tuple(written), tuple(refused), tuple(failed))
 
 
 def taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], None]) -> Sequence[Recipe]:
@@ -136,8 +147,12 @@ def taken(source: Exportable, recipes: Sequence[Recipe], say: Callable[[str], No
     return [recipe for recipe in recipes if recipe.name in source.recipes]
 
 
-def _kinds(source: Exportable, formats: Sequence[Format]) -> Sequence[Format]:
-    """The formats that the run is written in."""
+def kinds(source: Exportable, formats: Sequence[Format]) -> Sequence[Format]:
+    """Those of the formats that the run is written in.
+
+    Raises:
+        OptionError: none is.
+    """
     left_out = [kind for kind in formats if source.formats and kind not in source.formats]
     if left_out and len(left_out) == len(formats):
         raise OptionError(f"{source.name} is a .{source.formats[0]} model; valid --format: {', '.join(source.formats)}")

@@ -15,6 +15,7 @@ SCORES = {"score": 3, "mask": 4}
 """Outputs that say where something is, and their dimensions: (1, cells, 1) and (1, h, w, 1)."""
 # A sigmoid is within 0.0004 of its ends there, so a logit's int8 steps are not spent on what lies beyond.
 LOGIT_LIMIT = 8.0
+SEEN = 0.02  # the probability from which a cell of a detector counts: below, nobody reads its box
 
 
 def matches(outputs: Sequence[OutputSpec], given: Mapping[str, Match]) -> dict[str, Match]:

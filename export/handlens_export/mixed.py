@@ -1,8 +1,11 @@
 """The `mixed` recipes: int8 but for the fewest layers in float, so that the metric stays within its budget."""
 
+import importlib
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from handlens.errors import OptionError
 from handlens.metrics import Interval
@@ -12,7 +15,7 @@ from handlens_export.gate import judge
 from handlens_export.harm.keras_lane import KerasLane
 from handlens_export.harm.lane import Lane
 from handlens_export.harm.study import Study, Tried
-from handlens_export.prepare import Prepared, Workshop
+from handlens_export.prepare import Workshop
 from handlens_export.recipes import Format, Recipe
 
 EXTRA = "mixed.json"
@@ -31,10 +34,11 @@ def make(shop: Workshop, recipe: Recipe, kind: Format, budget: Budget | None = N
         OptionError: there is no budget to search by.
         EngineWrong: the conversion went wrong.
     """
-    found = opened(shop, recipe, kind)
-    study = studied(shop, found.lane, _required(budget), found.finish)
-    chosen = study.repaired(_required(budget).max_drop, shop.options.max_minutes)
-    return _described(found.last(chosen.floats), found.lane, study, chosen)
+    found, allowed = opened(shop, recipe, kind), _required(budget)
+    study = studied(shop, found, allowed)
+    chosen = study.repaired(allowed.max_drop, shop.options.max_minutes)
+    model = found.lane.model(chosen.floats)
+    return _described(found.finish(model) if found.last is None else found.last(model, chosen.floats), study, chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,58 +47,54 @@ class Opened:
 
     Attributes:
         lane: the network.
-        finish: a candidate of a file's bytes, for a try.
-        last: the candidate with these units in float, and everything checked that can be.
+        images: (N, ...) float32 as it takes them, to see output errors on.
+        finish: a candidate of a file's bytes.
+        last: the same, given the units in float, with checks that a try can do without.
     """
 
     lane: Lane
+    images: np.ndarray
     finish: Callable[[bytes], Candidate]
-    last: Callable[[Collection[str]], Candidate]
+    last: Callable[[bytes, Collection[str]], Candidate] | None = None
 
 
 def opened(shop: Workshop, recipe: Recipe, kind: Format) -> Opened:
-    """The network of a mixed recipe.
+    """The network of a mixed recipe, be it Keras's or a file of somebody's own.
 
     Raises:
         EngineWrong: the conversion went wrong.
     """
+    maker = getattr(shop.source.model, "maker", None)
+    if maker is not None:
+        found: Opened = importlib.import_module(maker).opened(shop, recipe)
+        return found
     prepared = shop.prepare(recipe)
-    lane = lane_of(shop, prepared, kind)
 
     def finish(model: bytes) -> Candidate:
         return candidate.finish(shop, recipe, kind, prepared, model)
 
-    def last(floats: Collection[str]) -> Candidate:
-        simulation = lane.simulation(floats) if isinstance(lane, KerasLane) else None
-        return candidate.finish(shop, recipe, kind, prepared, lane.model(floats), simulation)
-
-    return Opened(lane, finish, last)
-
-
-def of_lane(shop: Workshop, lane: Lane, budget: Budget | None, finish: Callable[[bytes], Candidate]) -> Candidate:
-    """The same for a network that is only a file; `finish` makes a candidate of a model's bytes."""
-    study = studied(shop, lane, _required(budget), finish)
-    found = study.repaired(_required(budget).max_drop, shop.options.max_minutes)
-    return _described(finish(lane.model(found.floats)), lane, study, found)
-
-
-def lane_of(shop: Workshop, prepared: Prepared, kind: Format) -> Lane:
-    """A prepared network, with any of its layers in float."""
     if kind == "tflite":
-        return KerasLane(prepared.graph, prepared.ranges)
+        lane = KerasLane(prepared.graph, prepared.ranges)
+        return Opened(
+            lane,
+            shop.calibration_batch,
+            finish,
+            lambda model, floats: candidate.finish(shop, recipe, kind, prepared, model, lane.simulation(floats)),
+        )
     from handlens_export.bring.onnx_lane import OnnxLane
 
     ends = {output: prepared.ranges[name] for output, name in ranges.output_places(prepared.graph).items()}
-    return OnnxLane(onnx.to_onnx(graph.build(prepared.graph)), shop.calibration_batch, ends)
+    network = onnx.to_onnx(graph.build(prepared.graph))
+    return Opened(OnnxLane(network, shop.calibration_batch, ends), shop.calibration_batch, finish)
 
 
-def studied(shop: Workshop, lane: Lane, budget: Budget, finish: Callable[[bytes], Candidate]) -> Study:
-    """The study of a lane's harm by the metric of its task."""
+def studied(shop: Workshop, found: Opened, budget: Budget) -> Study:
+    """The study of a network's harm by the metric of its task."""
 
     def measure(model: bytes) -> Interval:
-        return judge("a try", budget.evaluate(finish(model)), budget.reference, budget.max_drop).drop
+        return judge("a try", budget.evaluate(found.finish(model)), budget.reference, budget.max_drop).drop
 
-    return Study(lane, shop.calibration_batch, shop.matching, measure, shop.kept.folder, shop.say)
+    return Study(found.lane, found.images, shop.matching, measure, shop.kept.folder, shop.say)
 
 
 def _required(budget: Budget | None) -> Budget:
@@ -103,13 +103,13 @@ def _required(budget: Budget | None) -> Budget:
     return budget
 
 
-def _described(made: Candidate, lane: Lane, study: Study, found: Tried) -> Candidate:
+def _described(made: Candidate, study: Study, found: Tried) -> Candidate:
     """With a note of what is in float and why, and the ranking as a part of the artifact."""
-    whole = study.tried(())
+    whole, lane = study.tried(()), study.lane
     floats = ", ".join(found.floats) or "none"
     note = f"layers in float: {floats} ({len(found.floats)} of {len(lane.units)})"
     if lane.left:
-        note += f"; without an int8 form, and float, too: {', '.join(lane.left)}"
+        note += f"; float, too, for want of an int8 form: {', '.join(lane.left)}"
     lost = whole.refused if whole.drop is None else f"{whole.drop.value:.2f} points lost"
     note += f"; with none in float: {lost}"
     drop = whole.drop

@@ -19,7 +19,7 @@ import numpy as np
 from handlens.manifest import InputSpec
 from handlens_export.graph import Graph, Node, Value, build_reading
 from handlens_export.layers import FakeQuant
-from handlens_export.matching import LOGIT_LIMIT
+from handlens_export.matching import LOGIT_LIMIT, SEEN
 from handlens_train.exportable import Match
 
 Ranges = dict[str, tuple[float, float]]
@@ -40,7 +40,6 @@ _FUSES_RELU = {"Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "Dense", "Add", "
 # What TensorFlow Lite's int8 specification prescribes for these outputs, whatever the data.
 _FIXED = {"sigmoid": (0.0, 255 / 256), "softmax": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128)}
 _SMALLEST = 1e-6
-SEEN = 0.02  # the probability from which a cell of a detector counts: below, nobody reads its box
 _SEEN_LOGIT = math.log(SEEN / (1 - SEEN))
 _ENOUGH_CELLS = 100
 _MARGIN = 1.1

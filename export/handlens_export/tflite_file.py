@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from handlens_export.compact import bring_in
+
 PRUNABLE = ("CONV_2D", "FULLY_CONNECTED")
 _DTYPES = {"FLOAT32": np.float32, "FLOAT16": np.float16, "INT8": np.int8, "UINT8": np.uint8, "INT32": np.int32}
 _DTYPES |= {"INT16": np.int16, "INT4": np.int8}  # int4 is unpacked
@@ -47,6 +49,7 @@ def operators(model: bytes) -> tuple[Operator, ...]:
     from ai_edge_litert import schema_py_generated as schema
 
     parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    bring_in(parsed, model)
     kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     dtypes = {v: k for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
     graph = parsed.subgraphs[0]

@@ -34,6 +34,7 @@ _ABOUT = {
     "calib": ("Draw, look over and compare what int8 is calibrated on.", "export"),
     "train": ("Train a task's recipe into a run folder, and look at what it learnt.", "train"),
     "export": ("Compress a trained run, convert it and write the artifacts that pass the gate.", "export"),
+    "sweep": ("Search for the smallest or fastest artifact within an accuracy budget.", "export"),
     "evaluate": ("Measure an artifact's accuracy through the runtime.", ""),
     "android": ("Put artifacts and the Kotlin library into an Android archive (AAR).", ""),
     "report": ("Write one HTML file: accuracy against size against latency.", "export"),

@@ -33,7 +33,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("zoo/
 HOW = {"sh": {"run", "data", "device", "task"}, "python": {"run", "data", "device", "task", "file"}}
 PLAIN = {"text", "json", "toml", "csv", "kotlin"}
 # Programs that a block may call beside handlens, python and make.
-PROGRAMS = {"export", "cd", "cp", "ls", "unzip", "git", "tensorboard", "pip", "uv"}
+PROGRAMS = {"export", "cd", "cp", "ls", "unzip", "git", "tensorboard", "pip", "uv", "ray"}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ def load(
     recipes: tuple[str, ...] = ()
     if isinstance(model, FloatFile):
         kind, recipes = (model.kind,), model.recipes
-    evaluate = judged.evaluate if judged else Agreement(model, spec, given.held, given.source.name).evaluate
+    matched = roles.matches(described)
+    evaluate = judged.evaluate if judged else Agreement(model, spec, given.held, given.source.name, matched).evaluate
     return Exportable(
         model=model,
         task=described.task,
@@ -73,7 +74,7 @@ def load(
         provenance=described.provenance,
         primary=judged.primary if judged else Agreement.PRIMARY,
         training_images=given.draw,
-        matching=roles.matches(described),
+        matching=matched,
         evaluate=evaluate,
         extras=extras,
         recipes=recipes,

@@ -9,7 +9,7 @@ from handlens.errors import DataError, EngineWrong
 from handlens.image import to_tensor
 from handlens.manifest import Calibration, InputSpec
 from handlens_data.calibration.table import RangeTable
-from handlens_export import candidate, ranges, tflite_file
+from handlens_export import candidate, mixed, ranges, tflite_file
 from handlens_export.bring import plain, roles
 from handlens_export.bring.agreement import agreement, answers
 from handlens_export.bring.floats import FloatFile
@@ -18,6 +18,7 @@ from handlens_export.bring.tflite_lane import TfliteLane, weights_only
 from handlens_export.compact import compact
 from handlens_export.graph import Graph
 from handlens_export.harm.lane import Lane
+from handlens_export.harm.study import IMAGES
 from handlens_export.prepare import Prepared, Workshop
 from handlens_export.recipes import Format, Recipe
 
@@ -54,12 +55,19 @@ def make(shop: Workshop, recipe: Recipe, kind: Format, budget: candidate.Budget 
     if recipe.arithmetic in ("float16", "dynamic"):
         mode = "float16" if recipe.arithmetic == "float16" else "dynamic"
         return _finished(shop, recipe, prepared, weights_only(plain.plain(file.model), mode))
-    found = lane(shop)
     if recipe.arithmetic == "mixed":
-        from handlens_export import mixed
-
-        return mixed.of_lane(shop, recipe, found, budget, lambda model: _finished(shop, recipe, prepared, model))
+        return mixed.make(shop, recipe, kind, budget)
+    found = lane(shop)
     return _finished(shop, recipe, _calibrated(shop, recipe, prepared, found), integers(recipe, found))
+
+
+def opened(shop: Workshop, recipe: Recipe) -> mixed.Opened:
+    """The file as a lane, for what gives its operators back to float."""
+    prepared = Prepared(FileGraph({}, (), {}, parameters(shop.source.model)), {}, None, "")
+    found, spec = lane(shop), shop.source.input
+    return mixed.Opened(
+        found, tensors(shop.calibration[0][:IMAGES], spec), lambda model: _finished(shop, recipe, prepared, model)
+    )
 
 
 def integers(recipe: Recipe, found: Lane) -> bytes:
@@ -167,7 +175,9 @@ def _finished(shop: Workshop, recipe: Recipe, prepared: Prepared, model: bytes) 
     images = shop.calibration[0][: candidate.CHECKED]
     floats, small = file.open(), candidate.open_quietly(model, file.kind)
     try:
-        close = agreement(answers(small, made.manifest.input, images), answers(floats, shop.source.input, images))
+        close = agreement(
+            answers(small, made.manifest.input, images), answers(floats, shop.source.input, images), shop.matching
+        )
     finally:
         floats.close()
         small.close()

@@ -11,7 +11,7 @@ import flatbuffers
 import numpy as np
 
 from handlens.errors import DataError
-from handlens_export.compact import SharingBuilder
+from handlens_export.compact import SharingBuilder, bring_in
 
 SIGNATURE = "serve"
 _RELUS = {"RELU": 1, "RELU6": 3}  # as the schema numbers what can be fused
@@ -27,6 +27,7 @@ def parse(model: bytes) -> Any:
     from ai_edge_litert import schema_py_generated as schema
 
     parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    bring_in(parsed, model)
     if len(parsed.subgraphs) != 1:
         raise DataError(
             f"the .tflite has {len(parsed.subgraphs)} graphs (a loop or a branch calls the others); expected one. "

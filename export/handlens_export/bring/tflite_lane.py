@@ -55,6 +55,7 @@ class TfliteLane:
     """
 
     kind: Format = "tflite"
+    ends: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -81,7 +81,7 @@ def export(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     if bring.is_model(run):
-        _refuse("a run folder", {"--size": size, "--detector": detector}, run)
+        refuse("a run folder", {"--size": size, "--detector": detector}, run)
         from handlens_export.bring.load import load
 
         source = load(
@@ -89,8 +89,8 @@ def export(
         )
         keep, picked = out / "kept", None
     else:
-        _refuse("a model file", {"--manifest": manifest, "--images": images, "--evaluation": evaluation}, run)
-        source, keep = _trained(run, data, size, detector), run / "export"
+        refuse("a model file", {"--manifest": manifest, "--images": images, "--evaluation": evaluation}, run)
+        source, keep = trained(run, data, size, detector), run / "export"
 
     quiet.tensorflow()
     from handlens_export import door, summary
@@ -117,7 +117,7 @@ def export(
     outcome.require()
 
 
-def _refuse(what: str, given: Mapping[str, object], run: Path) -> None:
+def refuse(what: str, given: Mapping[str, object], run: Path) -> None:
     """Options of the other kind of source.
 
     Raises:
@@ -130,7 +130,13 @@ def _refuse(what: str, given: Mapping[str, object], run: Path) -> None:
         raise OptionError(f"{named[0]} is for {what}, which {run} is not. Leave it out")
 
 
-def _trained(run: Path, data: Path | None, size: str | None, detector: Path | None) -> "Exportable":
+def trained(run: Path, data: Path | None, size: str | None, detector: Path | None) -> "Exportable":
+    """What a run folder hands to export.
+
+    Raises:
+        RunError: it is none.
+        OptionError: a size or an option that its task does not take.
+    """
     from handlens_data import where
     from handlens_export import figures, quiet, sizes
     from handlens_train import tasks

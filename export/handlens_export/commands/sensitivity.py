@@ -7,12 +7,17 @@ import typer
 
 
 def sensitivity(
-    run: Annotated[Path, typer.Argument(help="Run folder that handlens train wrote.", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|FILE", help="Run folder, or a model: .keras, .tflite, .onnx, SavedModel.", show_default=False
+        ),
+    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The HTML file to write; its data goes beside, .json.")
     ] = Path("sensitivity.html"),
     recipe: Annotated[str, typer.Option(help="What ends in int8: int8, pruned50-int8, qat-int8, ...")] = "int8",
-    format: Annotated[str, typer.Option(help="tflite or onnx.")] = "tflite",
+    format: Annotated[str | None, typer.Option(help="tflite or onnx; default: tflite, or FILE's own.")] = None,
     top: Annotated[
         int,
         typer.Option(min=0, help="Layers with the largest output error to measure by the metric, one evaluation each."),
@@ -27,6 +32,14 @@ def sensitivity(
     detector: Annotated[
         Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
     ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Of a FILE that is no artifact, as handlens import takes it.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Training images of a FILE, to measure ranges on.")] = None,
+    evaluation: Annotated[
+        str | None,
+        typer.Option(help="For a FILE: a .py file with PRIMARY and evaluate(), or a task. Default: agreement."),
+    ] = None,
     calibration_images: Annotated[int, typer.Option(help="Training images to measure ranges on.", min=1)] = 200,
     calibration: Annotated[
         Path | None, typer.Option(help="Picked images (handlens calib pick) to measure ranges on, instead of a draw.")
@@ -40,50 +53,55 @@ def sensitivity(
 
     Where int8 loses more than --max-drop points, finds the fewest layers to leave in float, as recipe "mixed" does.
     """
-    from handlens.errors import OptionError
-    from handlens_export.recipes import parse_formats, parse_recipes
-    from handlens_train.run import Run
+    from rich.console import Console
 
-    recipes, formats = parse_recipes(recipe), parse_formats(format)
+    from handlens.errors import OptionError
+    from handlens_data.calibration import CalibrationSet
+    from handlens_export import bring, quiet
+    from handlens_export.commands.export import refuse, trained
+    from handlens_export.recipes import parse_formats, parse_recipes
+
+    recipes, formats = parse_recipes(recipe), parse_formats(format or "tflite")
     if len(recipes) != 1 or len(formats) != 1:
         raise OptionError(f"--recipe {recipe} --format {format} are several; a page is of one recipe in one format")
     if out.is_dir():
         raise OptionError(f"{out} is a folder; expected the name of the HTML file, such as {out / 'sensitivity.html'}")
-    opened = Run.open(run)
-    picked = None
-    if calibration is not None:
-        from handlens_data.calibration import CalibrationSet
+    picked = None if calibration is None else CalibrationSet.load(calibration)
+    console = Console(stderr=True)
 
-        picked = CalibrationSet.load(calibration)
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    from handlens_export import quiet
+    if bring.is_model(run):
+        refuse("a run folder", {"--detector": detector}, run)
+        from handlens_export.bring.load import load
+
+        source = load(
+            run, manifest=manifest, images=images, calibration=calibration, evaluation=evaluation, data=data, say=say
+        )
+        keep, picked = out.parent / "kept", None
+    else:
+        refuse("a model file", {"--manifest": manifest, "--images": images, "--evaluation": evaluation}, run)
+        source, keep = trained(run, data, None, detector), run / "export"
 
     quiet.tensorflow()
-    from rich.console import Console
-
-    from handlens_data import where
-    from handlens_export import figures, sizes
     from handlens_export.harm import write
     from handlens_export.harm.page import sentence
     from handlens_export.harm.sensitivity import sensitivity as study
     from handlens_export.prepare import Options
-    from handlens_train import tasks
 
-    console = Console(stderr=True)
-    task = tasks.get(opened.task)
-    options = figures.options_for(opened.task, getattr(task, "OPTIONS", ()), {"detector": detector})
-    source = sizes.load(opened, where.find(data) if task.READS_DATA else None, None, **options)
+    (kind,) = source.formats[:1] if source.formats and format is None else formats
     found = study(
         source,
         recipes[0],
-        formats[0],
-        keep=run / "export",
+        kind,
+        keep=keep,
         max_drop=max_drop,
         top=top,
         options=Options(calibration_images=calibration_images, seed=seed, max_minutes=max_minutes, calibration=picked),
-        say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+        say=say,
     )
     beside = write.write(found, out)
     typer.echo(f"{out} and {beside.name}: {sentence(found)}")
-    if found.repaired is not None and found.repaired.floats:
-        typer.echo(f"in float: {', '.join(found.repaired.floats)}")
+    if found.given_back:
+        typer.echo(f"in float: {', '.join(found.given_back)}")

@@ -41,6 +41,16 @@ def sweep(
     detector: Annotated[
         Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
     ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="JSON that describes a model (as handlens import takes it); not for a run.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of training images for a model, never tested ones; not for a run.")
+    ] = None,
+    evaluation: Annotated[
+        str | None,
+        typer.Option(help="What judges a model: MODULE.py, or a task; else agreement with its float32. Not for a run."),
+    ] = None,
     trials: Annotated[int | None, typer.Option(help="At most so many trials, float32 included.", min=2)] = None,
     jobs: Annotated[int, typer.Option(help="Trials at once on this machine.", min=1)] = 1,
     trial_minutes: Annotated[float, typer.Option(help="A trial is ended after so many minutes.", min=0.01)] = 60.0,
@@ -79,7 +89,7 @@ def sweep(
         objective=wishes.objective(objective),
         search=wishes.one_of(search, "--search", wishes.SEARCHES),
         data=data,
-        options={"detector": detector},
+        options={"detector": detector, "manifest": manifest, "images": images, "evaluation": evaluation},
         calibration=calibration,
         seed=seed,
         max_minutes=max_minutes,

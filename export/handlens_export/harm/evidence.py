@@ -6,9 +6,9 @@ from typing import Any
 
 from handlens.metrics import Interval
 from handlens_export.harm.lane import Histogram, Unit
+from handlens_export.harm.pages import SCHEMA
 from handlens_export.harm.study import Tried
 
-SCHEMA = "handlens-sensitivity-1"
 STEPS = 256
 
 
@@ -23,7 +23,7 @@ class Layer:
         range: that int8 gives its output, (low, high); None where there is none.
         histogram: of its output in float; None where it could not be seen.
         back: whether the repair leaves it in float.
-        left: whether it has no int8 form, and is in float anyway.
+        left: whether it is in float anyway: it has no int8 form, or only makes probabilities of the end.
     """
 
     unit: Unit
@@ -86,6 +86,11 @@ class Sensitivity:
     repaired: Tried | None
     layers: tuple[Layer, ...]
 
+    @property
+    def given_back(self) -> tuple[str, ...]:
+        """The layers that the repair leaves in float, those that always are aside."""
+        return tuple(layer.unit.name for layer in self.layers if layer.back)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         facts = {key: getattr(self, key) for key in ("name", "task", "kind", "recipe", "dataset", "split", "protocol")}
@@ -141,7 +146,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
             "counts": list(layer.histogram.counts),
         },
         "float": layer.back,
-        "no_int8_form": layer.left,
+        "always_float": layer.left,
     }
 
 

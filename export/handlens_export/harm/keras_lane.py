@@ -25,6 +25,7 @@ class KerasLane:
     """A network with calibrated ranges, as `.tflite`."""
 
     kind: Format = "tflite"
+    ends: tuple[str, ...] = ()
 
     def __init__(self, network: Graph, found: Mapping[str, tuple[float, float]]) -> None:
         """Takes the network, as `for_inference` gives it, and its ranges by place."""
@@ -73,7 +74,7 @@ class KerasLane:
 
     @cached_property
     def _switches(self) -> "_Switches":
-        return _Switches(self.network, self.found, self.members)
+        return _Switches(self.network, self.found)
 
     def histograms(self, images: np.ndarray) -> Mapping[str, Histogram]:
         """What each unit gives in float."""
@@ -93,37 +94,50 @@ class KerasLane:
 
 
 class _Switches:
-    """A network each of whose units can be rounded or not without being built anew."""
+    """A network each of whose units can be rounded or not without being built anew.
 
-    def __init__(
-        self, network: Graph, found: Mapping[str, tuple[float, float]], members: Mapping[str, tuple[Node, ...]]
-    ) -> None:
-        self.members = members
-        nodes: list[Node] = []
-        swap: dict[Value, Value] = {}
+    As in a file, a unit in int8 reads rounded tensors: what another unit makes is rounded for its readers in int8, and
+    for all of them if that unit is int8, too.
+    """
+
+    def __init__(self, network: Graph, found: Mapping[str, tuple[float, float]]) -> None:
+        self.members = units.members(network)
+        self._nodes: list[Node] = []
+        self._rules: dict[str, set[str]] = {}  # a switch -> the units any of which turns it on
+        mine = units.owners(network)
+        maker = {node.output: mine[node.name] for node in network.nodes if node.name in mine}
         for node in network.nodes:
-            nodes.append(node.rewired(swap))
-            if node.name in members:
-                swap[node.output] = Value(node.output.shape, node.output.dtype)
-                config = {"low": found[node.name][0], "high": found[node.name][1]}
-                made = swap[node.output]
-                name = f"{node.name}_switch"
-                nodes.append(Node(name=name, cls=_SwitchFactory, config=config, args=(node.output,), output=made))
-        ends = {name: swap.get(value, value) for name, value in network.outputs.items()}
-        self.model = graph.build(Graph(network.inputs, tuple(nodes), ends), name="switches")
-        self.on: set[str] = set()
+            swap = {}
+            for index, value in enumerate(node.inputs):
+                unit = maker.get(value)
+                if unit is not None and unit != mine.get(node.name) and value not in swap:
+                    rule = {unit, mine[node.name]}
+                    swap[value] = self._switch(f"{node.name}_reads_{index}", value, found[unit], rule)
+            self._nodes.append(node.rewired(swap))
+        ends = dict(network.outputs)
+        for name, value in network.outputs.items():
+            if value in maker:
+                ends[name] = self._switch(f"gives_{name}", value, found[maker[value]], {maker[value]})
+        self.model = graph.build(Graph(network.inputs, tuple(self._nodes), ends), name="switches")
+
+    def _switch(self, name: str, value: Value, ends: tuple[float, float], rule: set[str]) -> Value:
+        made = Value(value.shape, value.dtype)
+        self._rules[name] = rule
+        config = {"low": ends[0], "high": ends[1]}
+        self._nodes.append(Node(name=name, cls=_SwitchFactory, config=config, args=(value,), output=made))
+        return made
 
     def set(self, quantized: Collection[str]) -> None:
-        for name in self.on ^ set(quantized):
-            rounded = name in quantized
-            self.model.get_layer(f"{name}_switch").on.assign(float(rounded))
-            for node in self.members[name]:
+        for name, rule in self._rules.items():
+            self.model.get_layer(name).on.assign(float(bool(rule & set(quantized))))
+        for unit, nodes in self.members.items():
+            for node in nodes:
                 axes = _AXES.get(node.cls.__name__)
                 if axes is not None:
                     kernel = node.weights[0]
-                    exact = ops.convert_to_numpy(fake_quantize_kernel(kernel, axes)) if rounded else kernel
-                    self.model.get_layer(node.name).set_weights([exact, *node.weights[1:]])
-        self.on = set(quantized)
+                    if unit in quantized:
+                        kernel = ops.convert_to_numpy(fake_quantize_kernel(kernel, axes))
+                    self.model.get_layer(node.name).set_weights([kernel, *node.weights[1:]])
 
 
 class _Switch(keras.layers.Layer):

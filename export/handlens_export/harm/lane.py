@@ -61,6 +61,11 @@ class Lane(Protocol):
         ...
 
     @property
+    def ends(self) -> Collection[str]:
+        """The units that the `int8` recipe leaves in float on purpose, such as the probabilities an .onnx ends in."""
+        ...
+
+    @property
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """The calibrated range, (low, high), of each unit's output, by name; a unit without one is left out."""
         ...

@@ -70,24 +70,23 @@ def page(found: Sensitivity, made: str) -> str:
 
 def sentence(found: Sensitivity) -> str:
     """The page in one sentence."""
-    name, metric, budget = f"{found.name}-{found.recipe}", metric_label(found.primary), f"{found.max_drop:g}"
+    metric, total = metric_label(found.primary), len(found.layers)
+    first = f"{found.name}-{found.recipe} {lost(found.whole)} of {metric}"
+    if found.whole.drop is None:
+        first = f"{found.name}-{found.recipe} is no artifact: {found.whole.refused}"
     if found.repaired is None:
-        return f"{name} holds: {lost(found.whole)} of {metric}, and {budget} may be lost."
-    count, total = len(found.repaired.floats), len(found.layers)
-    first = f"{name} fails: {lost(found.whole)} of {metric}"
+        return f"{first}; {found.max_drop:g} may be lost."
     if not found.repaired.holds(found.max_drop):
-        return f"{first}, and with all {total} layers in float, {lost(found.repaired)}: it is not int8 that does it."
-    layers = "one layer" if count == 1 else f"{count} layers"
-    return f"{first}. With {layers} of {total} in float, {lost(found.repaired)}."
+        return f"{first}. With all {total} layers in float it {lost(found.repaired)}: it is not int8 that does it."
+    return f"{first}. With {len(found.given_back)} of {total} layers in float it {lost(found.repaired)}."
 
 
 def lost(tried: Tried) -> str:
-    """What a file loses, in words."""
+    """What a file does to the metric, as a verb."""
     if tried.drop is None:
-        return "no engine can be trusted with it"
+        return "is refused"
     points = tried.drop.value
-    change = "lost" if points >= 0 else "gained"
-    return f"{abs(points):.1f} points {change}"
+    return f"{'loses' if points >= 0 else 'gains'} {abs(points):.1f} points"
 
 
 def _inline(folder: str, name: str) -> Markup:
@@ -135,7 +134,7 @@ def _cards(found: Sensitivity) -> Markup:
     ]
     if found.repaired is not None:
         cards.append(
-            _tried_card(f"{len(found.repaired.floats)} of {len(found.layers)} layers in float", found.repaired, found)
+            _tried_card(f"{len(found.given_back)} of {len(found.layers)} layers in float", found.repaired, found)
         )
     return el("div", cards, class_="cards")
 

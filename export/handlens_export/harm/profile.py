@@ -25,7 +25,7 @@ def figure(found: Sensitivity) -> Markup:
         label=f"output error of each of {len(found.layers)} layers alone in int8",
     )
     caption = "How far the outputs move when one layer alone is int8."
-    if found.repaired is not None and found.repaired.floats:
+    if found.given_back:
         caption += " Marked: left in float by the repair."
     return el("figure", el("h3", "Output error, layer by layer"), svg, el("figcaption", caption))
 
@@ -38,7 +38,7 @@ def _bar(layer: Layer, at: float, y: Scale, width: float) -> Markup:
     top = min(y(layer.error), y(0.0) - 1.0)
     tip = f"{layer.unit.name} · {layer.unit.kind} · output error {layer.error * 100:.2f}%"
     if layer.back or layer.left:
-        tip += " · no int8 form" if layer.left else " · left in float"
+        tip += " · always float" if layer.left else " · left in float"
     kind = "error back" if layer.back else "error left" if layer.left else "error"
     return el(
         "g",

@@ -45,7 +45,10 @@ def sensitivity(
         OptionError: the recipe has no int8 in it, or is not written in the format.
         EngineWrong: a conversion went wrong.
     """
+    if source.formats and kind not in source.formats:
+        raise OptionError(f"{source.name} is not written as {kind}; valid: {', '.join(source.formats)}")
     recipe = _mixed(recipe, kind)
+    door.taken(source, [recipe], say)
     shop = Workshop(source, Store(keep), options or Options(), say)
     keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".harm-", dir=keep) as scratch:
@@ -53,7 +56,7 @@ def sensitivity(
         path, reference = door.measured(shop, RECIPES["float32"], kind, folder)
         budget = Budget(max_drop, reference, lambda tried: door.evaluated(source, tried, folder / f"tried.{kind}"))
         opened = mixed.opened(shop, recipe, kind)
-        study = mixed.studied(shop, opened.lane, budget, opened.finish)
+        study = mixed.studied(shop, opened, budget)
         say(f"ranking {len(opened.lane.units)} layers")
         whole = study.tried(())
         worst = study.ranking[:top]
@@ -89,8 +92,8 @@ def sensitivity(
                 alone.get(unit.name),
                 opened.lane.ranges.get(unit.name),
                 seen.get(unit.name),
-                unit.name in back,
-                unit.name in opened.lane.left,
+                unit.name in back and unit.name not in {*opened.lane.left, *opened.lane.ends},
+                unit.name in {*opened.lane.left, *opened.lane.ends},
             )
             for unit in opened.lane.units
         ),

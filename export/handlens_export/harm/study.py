@@ -72,7 +72,7 @@ class Study:
         """
         self.lane, self.images, self.matching = lane, images[:IMAGES], matching
         self._measure, self._say = measure, say
-        digest = hashlib.sha256(lane.model(()))
+        digest = hashlib.sha256(lane.model(lane.ends))
         digest.update(np.ascontiguousarray(self.images).tobytes())
         self._path = keep / f"harm-{digest.hexdigest()[:16]}.json"
         self._known = _read(self._path)
@@ -94,12 +94,12 @@ class Study:
     @property
     def ranking(self) -> tuple[str, ...]:
         """The units that can be given back, those that do most harm first."""
-        free = [name for name in self.errors if name not in self.lane.left]
+        free = [name for name in self.errors if name not in {*self.lane.left, *self.lane.ends}]
         return tuple(sorted(free, key=lambda name: -self.errors[name]))
 
     def tried(self, floats: Collection[str]) -> Tried:
-        """The file with these units in float, measured; from what is kept, if it is there."""
-        chosen = tuple(unit.name for unit in self.lane.units if unit.name in floats)
+        """The file with these units (and the lane's `ends`) in float, measured; from what is kept, if it is there."""
+        chosen = tuple(unit.name for unit in self.lane.units if unit.name in {*floats, *self.lane.ends})
         key = "\n".join(chosen)
         if key not in self._known["tries"]:
             model = self.lane.model(chosen)

@@ -44,12 +44,12 @@ def _row(index: int, layer: Layer, highest: float, max_drop: float) -> Markup:
     unit = layer.unit
     badge = el("span", "float", class_="badge", title="left in float by the repair") if layer.back else None
     if layer.left:
-        badge = el("span", "no int8 form", class_="badge quiet", title="in float in every file")
+        badge = el("span", "always float", class_="badge quiet", title="in float in every file")
     drop = None if layer.alone is None else layer.alone.drop
     lost, below = ("", "") if layer.alone is None else ("refused", "")
     if drop is not None:
-        lost = words.points(drop.value / 100)
-        below = f"{words.points(drop.low / 100)} to {words.points(drop.high / 100)}"
+        lost = words.signless(f"{drop.value:.1f}")
+        below = f"{words.signless(f'{drop.low:.1f}')} to {words.signless(f'{drop.high:.1f}')}"
     over = layer.alone is not None and not layer.alone.holds(max_drop)
     low, high = layer.range or (0.0, 0.0)
     ends = f"{_number(low)} to {_number(high)}" if layer.range else ""

@@ -1,25 +1,13 @@
-"""Writes a sensitivity page with its data beside it, and finds such pages again."""
+"""Writes a sensitivity page with its data beside it."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import handlens
 from handlens.files import write_text
-from handlens_export.harm.evidence import SCHEMA, Sensitivity
+from handlens_export.harm.evidence import Sensitivity
 from handlens_export.harm.page import page
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A page in a folder: of which model, and after which recipe."""
-
-    path: Path
-    name: str
-    recipe: str
-    kind: str
 
 
 def write(found: Sensitivity, out: Path) -> Path:
@@ -30,14 +18,3 @@ def write(found: Sensitivity, out: Path) -> Path:
     write_text(beside, json.dumps(found.to_dict(), indent=1))
     write_text(out, page(found, made))
     return beside
-
-
-def pages(folder: Path) -> Iterator[Found]:
-    """The sensitivity pages below a folder, by path: `.html` files whose `.json` says that they are one."""
-    for path in sorted(folder.rglob("*.html")):
-        try:
-            known = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-            if known["schema"] == SCHEMA:
-                yield Found(path, str(known["name"]), str(known["recipe"]), str(known["kind"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue

@@ -1,14 +1,17 @@
 """The whole of `handlens report`: collect, measure, write."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from handlens import files
 from handlens.bench import Bench, Figure, Host, host
 from handlens.errors import InputError
+from handlens_export.harm.pages import pages
 from handlens_export.report import measure, words
 from handlens_export.report.collect import Collected, collect
 from handlens_export.report.page import page
@@ -61,6 +64,7 @@ def write_report(
         broken=collected.broken,
         host=_host(before, after, timed.values(), rounds),
         busy=_busy(before, after),
+        pages=tuple((found.label, _address(found.path, out)) for found in pages(folder)),
         max_drop=max_drop,
         devices=_devices(figures, collected),
         version=_version(),
@@ -68,6 +72,11 @@ def write_report(
     )
     files.write_text(out, page(made))
     return made
+
+
+def _address(page: Path, out: Path) -> str:
+    """Of a page, relative to another, as a browser wants it."""
+    return quote(Path(os.path.relpath(page.resolve(), out.resolve().parent)).as_posix())
 
 
 def _read(file: Path) -> tuple[Figure, ...]:

@@ -102,8 +102,16 @@ def _header(report: Report, verdicts: dict[str, Verdict]) -> Markup:
         for i, (task, verdict) in enumerate(verdicts.items())
     ]
     listed = el("ul", each, class_="tasks") if len(verdicts) > 1 else None
-    left = el("div", el("h1", sentence), listed, el("p", about, class_="about"), class_="say")
+    left = el("div", el("h1", sentence), listed, el("p", about, class_="about"), _pages(report), class_="say")
     return el("header", brand, el("div", left, host, class_="lead"))
+
+
+def _pages(report: Report) -> Markup | None:
+    """Links to what `handlens sensitivity` wrote into the folder."""
+    if not report.pages:
+        return None
+    links = [el("li", el("a", label, href=href)) for label, href in report.pages]
+    return el("div", el("h3", "What int8 does to each layer"), el("ul", links), class_="models")
 
 
 def _board(board: Board, verdict: Verdict, report: Report, *, first: bool) -> Markup:

@@ -247,6 +247,7 @@ class Report:
         broken: the others.
         host: what measured the latency, (label, value) pairs.
         devices: figures that `handlens bench` measured, here or elsewhere.
+        pages: further pages about these artifacts, (what of, address relative to this one).
         busy: a warning about the host's load, or empty.
         max_drop: the budget, in points (hundredths of a fraction) of the primary metric.
         version: of handlens.
@@ -258,6 +259,7 @@ class Report:
     broken: tuple[BrokenRow, ...] = ()
     host: tuple[tuple[str, str], ...] = ()
     devices: tuple[DeviceRow, ...] = ()
+    pages: tuple[tuple[str, str], ...] = ()
     busy: str = ""
     max_drop: float = 1.0
     version: str = ""

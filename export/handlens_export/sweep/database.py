@@ -98,28 +98,27 @@ class Database:
         self._open = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30)
         self._open.row_factory = sqlite3.Row
         try:
-            found = self._open.execute("PRAGMA user_version").fetchone()[0]
-            if found > SCHEMA:
-                raise SchemaTooNew(f"{self.path} has schema {found}, this handlens reads {SCHEMA}; update handlens")
-            if not found and not read_only:
-                self._make()
-            self._open.execute("SELECT key, timed FROM trials LIMIT 1")
+            self._check(read_only)
         except sqlite3.DatabaseError as error:
-            self._open.close()
+            self.close()
             raise DataError(f"{self.path} is no database of a sweep ({error}); choose another --out") from error
         except SchemaTooNew:
-            self._open.close()
+            self.close()
             raise
+
+    def close(self) -> None:
+        """Closes the file, and lets others write."""
+        self._open.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def __enter__(self) -> "Database":
         """Itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes the file."""
-        self._open.close()
-        if self._lock is not None:
-            self._lock.close()
+        """Closes it."""
+        self.close()
 
     def facts(self) -> dict[str, Any]:
         """What holds for the whole sweep, by name."""
@@ -164,6 +163,14 @@ class Database:
                 "UPDATE trials SET p50_ms = ?, p90_ms = ?, timed = ? WHERE key = ?",
                 [(p50, p90, now, key) for key, (p50, p90) in times.items()],
             )
+
+    def _check(self, read_only: bool) -> None:
+        found = self._open.execute("PRAGMA user_version").fetchone()[0]
+        if found > SCHEMA:
+            raise SchemaTooNew(f"{self.path} has schema {found}, this handlens reads {SCHEMA}; update handlens")
+        if not found and not read_only:
+            self._make()
+        self._open.execute("SELECT key, timed FROM trials LIMIT 1")
 
     def _make(self) -> None:
         columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())

@@ -79,7 +79,9 @@ def _watched(folder: Path, order: Order, stop: threading.Event, command: Sequenc
                 ended = _over("memory", f"used {used:.0f} MiB of memory", f"{order.memory_mb:.0f} MiB", order.memory_mb)
                 break
             if seconds > 60 * order.minutes:
-                ended = _over("time", f"ran for {seconds / 60:.1f} minutes", f"{order.minutes:g}", order.minutes)
+                ended = _over(
+                    "time", f"ran for {seconds / 60:.1f} minutes", f"{order.minutes:g} minutes", order.minutes
+                )
                 break
     finally:
         _kill(process)

@@ -10,7 +10,6 @@ from typing import Any
 from rich.console import Console
 
 from handlens.errors import OptionError
-from handlens_export import figures
 from handlens_export.recipes import RECIPES
 from handlens_export.sweep import selection, sources, table, times
 from handlens_export.sweep.budget import Budget
@@ -20,7 +19,7 @@ from handlens_export.sweep.search import Driver, Limits
 from handlens_export.sweep.space import Objective, Search, Settings, Space
 from handlens_export.sweep.trial import Lanes, Trial
 
-PAGE = "sweep.html"
+PAGE, KEPT = "sweep.html", "kept"
 _SHARE = 0.8  # of the machine's memory, for all trials at once
 
 
@@ -63,7 +62,7 @@ def plan(
     objective: Objective,
     search: str,
     data: Path | None,
-    options: Mapping[str, Path | None],
+    options: Mapping[str, Path | str | None],
     calibration: Path | None,
     seed: int,
     max_minutes: float,
@@ -72,25 +71,21 @@ def plan(
     """Checks what the user wants against the runs, before anything is started.
 
     Raises:
-        RunError: a source is no whole run.
+        RunError: a source is neither a whole run nor a model.
         OptionError: the runs are of several tasks, the budget is of another metric, or an option is not the task's.
         DataNotFound: the data are not there.
     """
-    from handlens_data import where
-    from handlens_train import tasks
-
     folders = [Path(source).absolute() for source in space.sources]
-    names = [sources.task_of(folder) for folder in folders]
-    if len(set(names)) > 1:
-        raise OptionError(f"the runs are of several tasks: {', '.join(dict.fromkeys(names))}; sweep one task at a time")
-    task = tasks.get(names[0])
-    allowed = Budget.parse(budget, task.PRIMARY)
-    given = figures.options_for(names[0], getattr(task, "OPTIONS", ()), options)
-    others = {name: str(path.absolute()) for name, path in given.items()}
+    kinds = [sources.look(folder, options, data) for folder in folders]
+    names = list(dict.fromkeys(kind.task for kind in kinds))
+    if len(names) > 1:
+        raise OptionError(f"the runs are of several tasks: {', '.join(names)}; sweep one task at a time")
+    first = kinds[0]
+    allowed = Budget.parse(budget, first.primary)
     picked = None if calibration is None else str(calibration.absolute())
-    read = others | ({} if picked is None else {"calibration": picked})
+    read = [*first.options.values(), *([] if picked is None else [picked])]
     return Plan(
-        space=_at(space, folders),
+        space=replace(space, sources=tuple(str(folder) for folder in folders)),
         settings=Settings(
             contents={str(folder): sources.contents(folder, read) for folder in folders},
             seed=seed,
@@ -98,12 +93,12 @@ def plan(
             steps=steps,
             calibration=picked,
             allowed=allowed.points,
-            options=tuple(sorted(others.items())),
+            options=tuple(sorted(first.options.items())),
         ),
         budget=allowed,
         objective=objective,
         search=search,
-        data=str(where.find(data).absolute()) if task.READS_DATA else None,
+        data=first.data,
     )
 
 
@@ -159,6 +154,7 @@ def run(plan: Plan, out: Path, lanes: Lanes, limits: Limits, console: Console) -
             lanes=lanes,
             limits=limits,
             data=plan.data,
+            kept=str((out / KEPT).absolute()),
             allowed=plan.budget.points,
             ended=ended,
             running=running,
@@ -167,33 +163,37 @@ def run(plan: Plan, out: Path, lanes: Lanes, limits: Limits, console: Console) -
         database.note({"objective": plan.objective})
         driver.all(plan.searches())
         times.take(database, status.update)
+        page(out)
         return _found(database.rows(), plan, out)
 
 
 def show(out: Path, plan: Plan) -> None:
-    """Prints the table of a sweep's folder."""
+    """Prints the table of a sweep's folder, as far as it came."""
     with Database(out, read_only=True) as database:
         table.show(database.rows(), plan.budget.points, plan.objective)
+
+
+def page(out: Path) -> None:
+    """Writes the page of a sweep's folder into it."""
+    from handlens_export.pareto.build import write_page
+
+    write_page([out], out / PAGE, title=f"sweep {out.absolute().name}")
 
 
 def _found(rows: Sequence[Row], plan: Plan, out: Path) -> Found:
     trials, allowed = selection.done(rows), plan.budget.points
     parent, best = trials[0].figures, selection.best(trials, allowed, plan.objective)
-    page = out / PAGE
+    html = out / PAGE
     limit = f"{allowed:g} points of {parent.metric} (n={parent.n})"
     if best is not None:
         found = best.figures
         plain, packed = found.size / parent.size, found.gzip_size / parent.size
         size = f"{found.size:,} bytes ({plain:.3f} of float32, {packed:.3f} gzipped)"
         sentence = f"within {limit}: {out / ARTIFACTS / found.artifact}, {size}, loses {table.loss(best.row)} points"
-        return Found(out / ARTIFACTS / found.artifact, sentence, page)
+        return Found(out / ARTIFACTS / found.artifact, sentence, html)
     nearest = selection.nearest(trials)
     if nearest is None:
-        return Found(None, f"no trial came to an artifact; the lines above say why for each. {out} keeps them", page)
+        return Found(None, f"no trial came to an artifact; the lines above say why for each. {out} keeps them", html)
     name = out / ARTIFACTS / nearest.figures.artifact
     sentence = f"nothing is within {limit}; the nearest is {name}, which loses {table.loss(nearest.row)} points"
-    return Found(None, f"{sentence}. Widen --budget, or let it search further: --arithmetic, --recipes", page)
-
-
-def _at(space: Space, folders: Sequence[Path]) -> Space:
-    return replace(space, sources=tuple(str(folder) for folder in folders))
+    return Found(None, f"{sentence}. Widen --budget, or let it search further: --arithmetic, --recipes", html)

@@ -1,7 +1,7 @@
 """Lanes on a Ray cluster: the same trials as Ray tasks. Ray places them, and repeats those whose machine was lost.
 
-A task is `guard.carry_out` on the machine that Ray chose: there the trial is a process of its own, under its limits. Run
-folder and data must be at the same paths on every machine; the artifact comes back as the result of the task.
+A task is `guard.carry_out` on the machine that Ray chose: there the trial is a process of its own, under its limits.
+Run folder and data must be at the same paths on every machine; the artifact comes back as the result of the task.
 """
 
 import os
@@ -66,7 +66,7 @@ class Cluster:
                 "join other machines with ray start --address HOST:6379, and give --ray HOST:6379."
             ) from error
         self._machines, self._looked = self._look(), time.monotonic()
-        if not self.count:
+        if not self._places():
             there = ", ".join(f"{name}: {processors}" for name, processors in self._machines.values()) or "none at all"
             ray.shutdown()
             raise OptionError(f"--ray {address}: a trial takes {threads} processors; the machines there have {there}.")
@@ -74,8 +74,9 @@ class Cluster:
 
     @property
     def count(self) -> int:
-        """Trials that run at once on the machines that are there now."""
-        return sum(processors // self._threads for _, processors in self._machines.values())
+        """Trials that run at once on the machines that are there now; one where none is: it waits for one to join."""
+        self._notice()
+        return max(1, self._places())
 
     def start(self, order: Order) -> None:
         """Hands a trial to Ray and returns at once."""
@@ -112,19 +113,22 @@ class Cluster:
         except self._ray.exceptions.RayError as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = f"{type(error).__name__} of Ray: {lines[-1] if lines else 'no word'}"
-            return Result(outcome=Outcome(state="crashed", reason=reason))
+            return Result(outcome=Outcome(state="failed", reason=reason))
         if isinstance(found, str):
             raise OptionError(f"--ray {self._address}: {found}")
         return found
+
+    def _places(self) -> int:
+        return sum(processors // self._threads for _, processors in self._machines.values())
 
     def _notice(self) -> None:
         if time.monotonic() - self._looked < _LOOK_SECONDS:
             return
         before, self._machines, self._looked = self._machines, self._look(), time.monotonic()
         for key in before.keys() - self._machines.keys():
-            self._say(f"the cluster lost {before[key][0]}: Ray repeats its trials elsewhere, {self.count} run at once")
+            self._say(f"the cluster lost {before[key][0]}: Ray repeats its trials, {self._places()} run at once now")
         for key in self._machines.keys() - before.keys():
-            self._say(f"{self._machines[key][0]} joined the cluster: {self.count} run at once")
+            self._say(f"{self._machines[key][0]} joined the cluster: {self._places()} run at once now")
 
     def _look(self) -> dict[str, tuple[str, int]]:
         """(name, processors) of the machines that are alive, by Ray's number of each."""

@@ -42,6 +42,7 @@ class Driver:
         limits: of each trial.
         data: data folder, None for a task that reads none.
         allowed: points of the budget.
+        kept: folder for finished fine-tunings of models that are no runs.
         ended: told of each trial that has ended, with its row.
         running: told what runs now, whenever that changes.
     """
@@ -51,6 +52,7 @@ class Driver:
     limits: Limits
     data: str | None
     allowed: float
+    kept: str | None = None
     ended: Callable[[Row], None] = lambda row: None
     running: Callable[[tuple[Trial, ...]], None] = lambda trials: None
     _known: dict[str, Outcome] = field(default_factory=dict)
@@ -118,6 +120,7 @@ class Driver:
             trial=trial,
             allowed=self.allowed,
             data=self.data,
+            kept=self.kept,
             minutes=self.limits.minutes,
             memory_mb=self.limits.memory_mb,
             threads=self.limits.threads,

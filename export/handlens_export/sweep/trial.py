@@ -149,6 +149,7 @@ class Order:
         memory_mb: of resident memory, all processes of the trial together (MiB).
         threads: of the processor that it may use.
         reference: outcomes of the sweep's float32 (`outcomes.py`, an .npz); None for that trial itself.
+        kept: folder for finished fine-tunings of a model; a run keeps them in its own.
     """
 
     trial: Trial
@@ -158,6 +159,7 @@ class Order:
     memory_mb: float
     threads: int
     reference: bytes | None
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,9 +60,11 @@ def run(folder: Path, order: Mapping[str, Any], say: Callable[[str], None] = lam
     from handlens_export.store import Store
     from handlens_export.sweep import sources
 
-    source = sources.load(Path(trial.source), order["data"], dict(trial.options))
-    shop = Workshop(source, Store(sources.keep(Path(trial.source))), _options(trial, Options), say)
+    place = Path(trial.source)
+    source = sources.load(place, order["data"], dict(trial.options), trial.calibration)
     (recipe,) = door.taken(source, parse_recipes(trial.recipe), say)
+    door.kinds(source, [trial.format])
+    shop = Workshop(source, Store(sources.keep(place, order["kept"])), Options(**_options(trial)), say)
     allowed = order["allowed"] if trial.max_drop is None else trial.max_drop
     path, evaluation = door.measured(shop, recipe, trial.format, folder, parent, allowed)
     write_bytes(folder / OUTCOMES, outcomes.kept(evaluation))
@@ -98,18 +100,16 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _options(trial: Trial, kind: type) -> object:
+def _options(trial: Trial) -> dict[str, Any]:
     """The export's options of a trial; what it does not decide keeps the export's own default."""
     from handlens_data.calibration import CalibrationSet
+    from handlens_export import bring
 
-    given = {
-        name: getattr(trial, name)
-        for name in ("seed", "calibration_images", "max_minutes", "steps")
-        if getattr(trial, name) is not None
-    }
-    if trial.calibration is not None:
+    names = ("seed", "calibration_images", "max_minutes", "steps")
+    given = {name: getattr(trial, name) for name in names if getattr(trial, name) is not None}
+    if trial.calibration is not None and not bring.is_model(Path(trial.source)):  # a model has taken it already
         given["calibration"] = CalibrationSet.load(Path(trial.calibration))
-    return kind(**given)
+    return given
 
 
 def end_with(parent: int) -> None:

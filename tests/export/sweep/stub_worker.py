@@ -1,7 +1,7 @@
 """Stands in for `python -m handlens_export.sweep.worker`: an outcome without a network.
 
-What it does is in the options of its trial: loss (points), seconds, allocate (MiB), child (its own process allocates),
-signal, refuse, silent. Each start is a line in SOURCE/log.
+What it does is in STUB (JSON, by recipe), or in the options of its trial: loss (points), size, seconds,
+allocate (MiB), child (its own process allocates), lingers, signal, refuse, silent. Each start is a line in SOURCE/log.
 """
 
 import json
@@ -22,7 +22,8 @@ def allocate(megabytes: int) -> None:
 def main(folder: Path) -> None:
     order = json.loads((folder / "order.json").read_text())
     trial = json.loads(order["trial"])
-    does = {name: json.loads(value) for name, value in trial["options"]}
+    does = json.loads(os.environ.get("STUB", "{}")).get(trial["recipe"], {})
+    does |= {name: json.loads(value) for name, value in trial["options"]}
     with (Path(trial["source"]) / "log").open("a") as log:
         log.write(f"{trial['recipe']} {os.getpid()}\n")
     if "lingers" in does:  # a process that would outlive its parent
