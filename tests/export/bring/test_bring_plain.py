@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from handlens.engine import open_model
-from handlens.errors import DataError
+from handlens.errors import DataError, EngineWrong
 from handlens_export import tflite_file
 from handlens_export.bring import plain
+from handlens_export.bring.make import integers
 from handlens_export.bring.tflite_lane import TfliteLane, run, weights_only
+from handlens_export.recipes import parse_recipes
 
 MODELS = Path(__file__).parents[2] / "golden" / "models"
 
@@ -47,27 +49,49 @@ def test_an_old_file_becomes_one_that_can_be_quantized(batch: np.ndarray) -> Non
     assert not tflite_file.float_operators(TfliteLane(made, batch, (-1.0, 1.0)).model(()))
 
 
-def test_a_relu_that_stands_alone_is_fused(batch: np.ndarray) -> None:
+def with_an_operator_alone(kind: str) -> bytes:
+    """The tiny model with an activation of its own behind its convolution, instead of the fused one."""
     from ai_edge_litert import schema_py_generated as schema
 
     parsed = plain.parse(FLOAT)
     graph = parsed.subgraphs[0]
     convolution = graph.operators[0]
     convolution.builtinOptions.fusedActivationFunction = 0
-    before = schema.TensorT()
+    before, alone, code = schema.TensorT(), schema.OperatorT(), schema.OperatorCodeT()
     before.__dict__.update(graph.tensors[convolution.outputs[0]].__dict__)
     before.name = b"before"
     graph.tensors.append(before)
-    relu, code = schema.OperatorT(), schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.RELU6
+    code.builtinCode = getattr(schema.BuiltinOperator, kind)
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
     parsed.operatorCodes.append(code)
-    relu.opcodeIndex, relu.inputs, relu.outputs = len(parsed.operatorCodes) - 1, [len(graph.tensors) - 1], None
-    relu.outputs, convolution.outputs = convolution.outputs, relu.inputs
-    graph.operators.insert(1, relu)
-    apart = plain.pack(parsed)
+    alone.opcodeIndex, alone.inputs, alone.outputs = (
+        len(parsed.operatorCodes) - 1,
+        [len(graph.tensors) - 1],
+        convolution.outputs,
+    )
+    convolution.outputs = alone.inputs
+    graph.operators.insert(1, alone)
+    return plain.pack(parsed)
+
+
+def test_a_relu_that_stands_alone_is_fused(batch: np.ndarray) -> None:
+    apart = with_an_operator_alone("RELU6")
     made = plain.plain(apart)
     assert len(tflite_file.operators(made)) == len(tflite_file.operators(apart)) - 1
     np.testing.assert_allclose(run(made, batch[:4])["embedding"], run(apart, batch[:4])["embedding"], atol=1e-6)
+
+
+def test_an_operator_without_an_int8_form_is_named_or_stays_in_float(batch: np.ndarray) -> None:
+    model = with_an_operator_alone("ELU")
+    lane = TfliteLane(plain.plain(model), batch, (-1.0, 1.0))
+    (left,) = lane.left
+    for recipe in ("int8", "int16", "int4"):
+        with pytest.raises(EngineWrong, match=f"no {recipe} form for ELU {left}, which would stay in float"):
+            integers(parse_recipes(recipe)[0], lane)
+    made = lane.model(())
+    assert [op.kind for op in tflite_file.operators(made) if op.outputs[0].dtype == "FLOAT32"] == ["DEQUANTIZE", "ELU"]
+    wanted = run(model, batch[:8])["embedding"]
+    assert np.abs(run(made, batch[:8])["embedding"] - wanted).max() < 0.05 * np.abs(wanted).max()
 
 
 def test_each_operator_can_stay_in_float(batch: np.ndarray) -> None:
