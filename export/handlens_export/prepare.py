@@ -10,6 +10,7 @@ import numpy as np
 from handlens.errors import DataError
 from handlens.manifest import Calibration, DataSource
 from handlens_data.calibration import CalibrationSet
+from handlens_data.calibration.lint import FEW
 from handlens_data.calibration.table import RangeTable
 from handlens_export import (
     channels,
@@ -83,7 +84,11 @@ class Workshop:
 
     @cached_property
     def calibration(self) -> tuple[np.ndarray, DataSource]:
-        """uint8 (N, H, W, C) images from the training split, and their source."""
+        """uint8 (N, H, W, C) images from the training split, and their source.
+
+        Raises:
+            DataError: the picked ones are of another size, or there is none.
+        """
         picked = self.options.calibration
         if picked is not None:
             spec = self.source.input
@@ -96,8 +101,13 @@ class Workshop:
             source = DataSource(
                 name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256
             )
-            return images, source
-        return self.source.training_images(self.options.calibration_images, self.options.seed)
+        else:
+            images, source = self.source.training_images(self.options.calibration_images, self.options.seed)
+        if not len(images):
+            raise DataError(f"there is no image of {source.name}/{source.split} to measure ranges on; pick some")
+        if len(images) < FEW:
+            self.say(f"only {len(images)} images to measure ranges on: below {FEW} a range is luck")
+        return images, source
 
     @cached_property
     def calibration_batch(self) -> np.ndarray:
@@ -150,7 +160,7 @@ class Workshop:
         """The ranges of a network: of the table that was given, or measured on the calibration images.
 
         Raises:
-            DataError: the table is of another network.
+            DataError: the table is of another network, or holds ranges that cannot be its.
         """
         table, name = self.options.ranges, f"{self.source.name}-{recipe.name}"
         if table is None:
@@ -160,6 +170,8 @@ class Workshop:
                 f"the table of ranges is of {table.model}, another network than {name}. "
                 "Export that recipe alone with its own table, or calibrate anew without --ranges"
             )
+        if wrong := ranges.misfit(network, self.source.input, table.ranges):
+            raise DataError(f"the table of ranges of {table.model} is wrong: {wrong}. Calibrate anew without --ranges")
         return dict(table.ranges)
 
     def _narrowed(self, recipe: Recipe) -> tuple[Graph, str]:
@@ -194,14 +206,17 @@ class Workshop:
         return network, f"{compressed.zero_fraction(network):.4f} of the prunable weights are zero; {kept.note}"
 
     def _rounded(self, network: Graph) -> tuple[Graph, str]:
-        images = self.calibration[0]
-        seen, seed = ranges.images_sha256(images), self.options.seed
+        seed = self.options.seed
+        images, _ = self.source.training_images(rounding.enough(network), seed + 1)
+        seen = ranges.images_sha256(images)
         path = self.kept.path("int4", {"network": store.graph_sha256(network), "images": seen, "seed": seed})
 
         def make() -> store.Kept:
-            self.say(f"rounding kernels to int4, layer by layer, on {len(images)} images")
-            found = rounding.rounded(network, int4.levels(network), self.calibration_batch, seed)
-            return store.Kept(store.weights_of(found), {}, f"int4 kernels rounded in turn on {len(images)} images")
+            self.say(f"rounding kernels to int4, layer by layer, on {len(images)} training images")
+            batch = scaled(images, self.source.input)
+            found = rounding.rounded(network, int4.levels(network), batch, seed)
+            note = f"int4 kernels rounded in turn on {len(images)} training images"
+            return store.Kept(store.weights_of(found), {}, note)
 
         kept = self._once(path, "rounded", make)
         return network.with_weights(kept.weights), kept.note

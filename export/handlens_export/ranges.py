@@ -109,6 +109,26 @@ def fixed_ranges(graph: Graph, spec: InputSpec) -> Ranges:
     return found
 
 
+def misfit(graph: Graph, spec: InputSpec, found: Mapping[str, tuple[float, float]]) -> str:
+    """What cannot be right about ranges that somebody brings for a network; empty when nothing is seen.
+
+    Args:
+        graph: as `for_inference` gives it.
+        spec: of the input.
+        found: by name, a range for each of `places`.
+    """
+    for name, (low, high) in found.items():
+        if not low <= 0 <= high or high - low <= 0:
+            return f"{name} goes from {low:g} to {high:g}; a range is wider than nothing and holds zero"
+    for name, (low, high) in fixed_ranges(graph, spec).items():
+        near = 1e-3 * (high - low)
+        if name in found and max(abs(found[name][0] - low), abs(found[name][1] - high)) > near:
+            said = f"{found[name][0]:g} to {found[name][1]:g}"
+            why = "pixels of 0 to 255 become" if name in graph.inputs else "whatever the data, its values are"
+            return f"{name} goes from {said}; {why} {low:g} to {high:g}"
+    return ""
+
+
 def calibrate(
     graph: Graph,
     images: np.ndarray,

@@ -1,6 +1,7 @@
 """Calibration sets are drawn from training images, can be made again, and never from what is tested."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from handlens.errors import DataError, SplitLeak
+from handlens.image import load_image, prepare
 from handlens.manifest import InputSpec
 from handlens_data.calibration import CalibrationSet, Pool, pick
 from handlens_data.calibration.pick import k_centre
@@ -84,6 +86,49 @@ def test_a_damaged_set_is_refused(market: Path, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(DataError, match="no calibration set"):
         CalibrationSet.load(path)
+
+
+def test_images_with_nothing_to_prepare_are_passed_over(market: Path) -> None:
+    def odd(path: Path, spec: InputSpec) -> np.ndarray | None:
+        return None if int(path.name[:4]) % 2 else prepare(load_image(path), spec)
+
+    pool = replace(pool_of(market), prepare=odd)
+    for embed in (None, brightness):
+        found = pick(pool, SPEC, 10, 0, embed)
+        assert len(found.images) == len(set(found.files)) == 10
+        assert not any(int(name[:4]) % 2 for name in found.files)
+    shown = sum(not int(path.name[:4]) % 2 for path in pool.paths)
+    with pytest.raises(DataError, match=f"only {shown} of the 120 images"):
+        pick(pool, SPEC, shown + 1, 0)
+    with pytest.raises(DataError, match="none of 120 images"):
+        pick(replace(pool, prepare=lambda path, spec: None), SPEC, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda images: images[:0], "holds no image"),
+        (lambda images: images // 200, "over 255 already"),
+        (lambda images: images // 32 + 100, "all its pixels lie between 100 and 107"),
+    ],
+)
+def test_an_empty_set_and_one_of_another_range_are_refused(
+    market: Path, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    whole = pick(pool_of(market), SPEC, 20, 0)
+    images = change(whole.images)
+    count = len(images)
+    facts = {name: getattr(whole, name)[:count] for name in ("files", "files_sha256", "groups")}
+    replace(whole, images=images, **facts).save(tmp_path / "wrong.npz")
+    with pytest.raises(DataError, match=said) as caught:
+        CalibrationSet.load(tmp_path / "wrong.npz")
+    assert "wrong.npz" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_tensors_are_no_set_and_it_says_what_to_do_with_them(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((4, 8, 8, 3), np.float32))
+    with pytest.raises(DataError, match="holds tensors.*calib lint.*calib pick"):
+        CalibrationSet.load(tmp_path / "x.npy")
 
 
 def test_more_than_the_split_holds_is_refused(market: Path) -> None:

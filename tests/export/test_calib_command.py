@@ -1,6 +1,7 @@
 """`handlens calib`: sets drawn for an artifact, the classic mistakes found, tables compared and used again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -73,6 +74,46 @@ def test_another_way_to_draw_and_a_task_without_files_are_refused(
     assert isinstance(error, OptionError) and "random, diversity" in str(error)
     monkeypatch.setattr(tasks, "get", lambda name: SimpleNamespace())
     assert "no files to pick from" in str(run("pick", artifact.path, "--out", tmp_path / "x.npz").exception)
+
+
+def test_a_model_of_numbers_has_nothing_to_calibrate(
+    make_artifact: Callable[..., Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from handlens_train.tasks.recommender import input_spec
+
+    made = make_artifact(tmp_path / "net.tflite")
+    vector = replace(made.manifest, input=input_spec())
+    monkeypatch.setattr(Artifact, "open", lambda path: replace(made, manifest=vector))
+    error = run("pick", made.path, "--out", tmp_path / "x.npz").exception
+    assert isinstance(error, OptionError) and "takes numbers" in str(error)
+
+
+def test_a_detector_is_for_faces_alone(artifact: Artifact, pictures: np.ndarray, tmp_path: Path) -> None:
+    error = run("pick", artifact.path, "--out", tmp_path / "x.npz", "--detector", tmp_path / "d.tflite").exception
+    assert isinstance(error, OptionError) and "--detector is not for task" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "seen", "said"),
+    [
+        (-1.0, 1.0, (0.0, 255.0), "never scaled"),
+        (-1.0, 1.0, (0.0, 1.0), "over 255"),
+        (0.0, 255.0, (0.0, 1.0), "over 255"),
+        (0.0, 1.0, (-2.1, 2.6), "mean and a standard deviation"),
+        (-1.0, 1.0, (-1.01, -0.98), "scaled twice"),
+        (0.0, 1.0, (0.0, 1.0), ""),
+        (-1.0, 1.0, (-1.0, 1.0), ""),
+        (0.0, 255.0, (0.0, 255.0), ""),
+    ],
+)
+def test_each_classic_of_a_wrong_range_has_its_name(
+    artifact: Artifact, low: float, high: float, seen: tuple[float, float], said: str
+) -> None:
+    spec = replace(artifact.manifest.input, scale=((high - low) / 255,) * 3, offset=(low,) * 3)
+    shape = (4, spec.height, spec.width, 3)
+    tensors = np.linspace(*seen, int(np.prod(shape)), dtype=np.float32).reshape(shape)
+    found = [finding.fix for finding in look_at_tensors(tensors, spec)]
+    assert (len(found) == 1 and said in found[0]) if said else not found
 
 
 def test_pixels_that_were_never_scaled_are_found(artifact: Artifact, pictures: np.ndarray, tmp_path: Path) -> None:
@@ -154,8 +195,6 @@ def test_activations_are_those_of_the_model(artifact: Artifact, pictures: np.nda
 
 
 def test_an_int8_model_has_no_float_activations(artifact: Artifact, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     compression = replace(artifact.manifest.compression, recipe="int8")
     manifest = replace(artifact.manifest, compression=compression)
     other = write_artifact(tmp_path / "int8.tflite", artifact.model, artifact.kind, manifest, artifact.goldens)

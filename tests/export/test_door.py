@@ -118,6 +118,13 @@ def test_a_table_of_ranges_makes_the_same_file_without_the_images(
     (after,) = (item.artifact for item in again.written)
     assert after.model == before.model
     assert after.manifest.compression.calibration == before.manifest.compression.calibration
+    for name, wrong, said in (
+        ("image", (0.0, 1.0), "image goes from 0 to 1; pixels of 0 to 255 become -"),
+        (next(reversed(table.ranges)), (0.0, 0.0), "wider than nothing"),
+    ):
+        bad = replace(table, ranges=table.ranges | {name: wrong})
+        with pytest.raises(DataError, match=said):
+            door.export(make_source(), recipes, ("tflite",), tmp_path, keep=tmp_path, options=Options(ranges=bad))
     foreign = replace(table, ranges={"other": (0.0, 1.0)})
     with pytest.raises(DataError, match="another network"):
         door.export(make_source(), recipes, ("tflite",), tmp_path, keep=tmp_path, options=Options(ranges=foreign))

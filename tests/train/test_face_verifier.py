@@ -10,6 +10,9 @@ import pytest
 
 keras = pytest.importorskip("keras")
 from handlens.errors import DataError, OptionError, RunError  # noqa: E402
+from handlens.image import load_image, prepare  # noqa: E402
+from handlens.manifest import InputSpec  # noqa: E402
+from handlens_data.calibration import pick  # noqa: E402
 from handlens_train import dlib_resnet, face_views, verifier_training  # noqa: E402
 from handlens_train.face_losses import CosFace, TeacherSpace  # noqa: E402
 from handlens_train.recipe import choose, of_run  # noqa: E402
@@ -175,3 +178,18 @@ def test_losses_are_what_their_papers_say() -> None:
     cosines = np.array([[0.9, 0.1], [0.5, 0.5]], np.float32)
     loss = np.asarray(CosFace(scale=2.0, margin=0.3).call(np.array([0, -1]), cosines))
     assert loss[0] == pytest.approx(np.log(1 + np.exp(2 * 0.1 - 2 * 0.6)), rel=1e-5) and loss[1] == 0
+
+
+def test_calibration_draws_aligned_faces_of_the_training_people(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faceless(path: Path, spec: InputSpec) -> np.ndarray | None:
+        return None if path.parent.name == "C1" else prepare(load_image(path), spec, POINTS)
+
+    monkeypatch.setattr(face_verifier, "aligner", lambda detector: faceless)
+    pool = face_verifier.pool(faces, detector=tmp_path / "any.tflite")
+    people = {path.parent.name for path in pool.paths}
+    assert people == {"C1", "C2", "C3", "C4", *(f"{who}{fold}" for who in "AB" for fold in range(1, 6))}
+    assert {path.parent.name for path in pool.tested} == {f"{who}{fold}" for who in "AB" for fold in (6, 7, 8)}
+    drawn = pick(pool, face_verifier.RECIPES["face-verifier"].input(), len(people) - 1, 0)
+    assert drawn.images.shape[1:] == (112, 112, 3) and set(drawn.groups) == people - {"C1"}

@@ -12,7 +12,8 @@ from handlens.artifact import Artifact
 from handlens.errors import DataError
 from handlens.face import Face, FaceDetector
 from handlens.files import write_bytes
-from handlens.image import load_image
+from handlens.image import load_image, prepare
+from handlens.manifest import InputSpec
 from handlens_data.datasets.lfw import Photo
 
 Points = dict[str, np.ndarray]
@@ -48,10 +49,9 @@ def locate(
     found: Points = {}
     with FaceDetector.load(detector) as model:
         for photo in photos:
-            pixels = load_image(photo.path)
-            face = main_face(model.detect(pixels), pixels.shape[0], pixels.shape[1])
-            if face is not None and face.points is not None:
-                found[photo.name] = np.array(face.points)
+            points = _points(model, load_image(photo.path))
+            if points is not None:
+                found[photo.name] = points
             tick()
     if not found:
         raise DataError(f"{detector.name} finds no face with five points in {len(photos)} photographs.")
@@ -62,6 +62,27 @@ def locate(
         )
         write_bytes(kept, buffer.getvalue())
     return found
+
+
+def _points(model: FaceDetector, pixels: np.ndarray) -> np.ndarray | None:
+    """(5, 2) points of the face that a photograph is about."""
+    face = main_face(model.detect(pixels), pixels.shape[0], pixels.shape[1])
+    return None if face is None or face.points is None else np.array(face.points)
+
+
+def aligner(detector: Path) -> Callable[[Path, InputSpec], np.ndarray | None]:
+    """A function from a photograph's file to the aligned face as a model's input takes it; None where there is no face.
+
+    The detector is opened when the first one is asked for.
+    """
+    opened = functools.cache(lambda: FaceDetector.load(detector))
+
+    def aligned(path: Path, spec: InputSpec) -> np.ndarray | None:
+        pixels = load_image(path)
+        points = _points(opened(), pixels)
+        return None if points is None else prepare(pixels, spec, points)
+
+    return aligned
 
 
 def read(kept: Path) -> tuple[Points, str]:

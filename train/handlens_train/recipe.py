@@ -83,10 +83,10 @@ def training_images(pool: Pool, spec: InputSpec, count: int, seed: int) -> tuple
         ImageError: a file cannot be used.
         SplitLeak: a drawn image is also tested.
     """
-    chosen = pool.turns(seed)[:count].tolist()
+    chosen, images = pool.usable(pool.turns(seed).tolist(), count, spec)
     pool.refuse_leaks(chosen)
     source = DataSource(name=pool.dataset, licence=pool.licence, split=pool.split, sha256=pool.sha256())
-    return pool.images(chosen, spec), source
+    return images, source
 
 
 def provenance(run: Run, data: Sequence[DataSource], licence: str, options: str = "") -> Provenance:

@@ -64,22 +64,29 @@ def look_at_tensors(tensors: NDArray[Any], spec: InputSpec) -> list[Finding]:
     ends = [(offset, 255 * scale + offset) for scale, offset in zip(spec.scale, spec.offset, strict=True)]
     low, high = min(min(pair) for pair in ends), max(max(pair) for pair in ends)
     seen_low, seen_high = float(tensors.min()), float(tensors.max())
-    room = 0.02 * (high - low)
     told = f"the values span {seen_low:.4g} to {seen_high:.4g}; pixels of 0 to 255 become {low:.4g} to {high:.4g}"
-    if seen_low < low - room or seen_high > high + room:
-        guess = (
-            "these look like pixels that were never scaled: "
-            if seen_low >= 0 and 128 < seen_high <= 255.5
-            else "these look like pixels over 255: "
-            if seen_low >= 0 and seen_high <= 1.001
-            else ""
-        )
-        findings.append(Finding("error", "values", told, f"{guess}scale and offset are in the manifest's input"))
-    elif seen_high - seen_low < 0.5 * (high - low):
-        findings.append(
-            Finding("error", "values", told, "these look scaled twice, or by another model's rule; see the manifest")
-        )
+    if guess := _wrong_range(seen_low, seen_high, low, high):
+        findings.append(Finding("error", "values", told, f"{guess}; scale and offset are in the manifest's input"))
     return findings
+
+
+def _wrong_range(seen_low: float, seen_high: float, low: float, high: float) -> str:
+    """What values that span `seen` look like, where pixels of 0 to 255 become `low` to `high`; empty when right."""
+    span, room = high - low, 0.02 * (high - low)
+    over_255 = seen_low >= -0.001 and 0.5 < seen_high <= 1.001
+    if seen_low < low - room or seen_high > high + room:
+        if seen_low >= 0 and 128 < seen_high <= 255.5:
+            return "these look like pixels that were never scaled"
+        if over_255:
+            return "these look like pixels over 255"
+        if seen_low < 0 < seen_high < 8:
+            return "these look scaled by a mean and a standard deviation, or by another model's rule"
+        return "these are no pixels by this model's rule"
+    if over_255 and (low < -room or high > 2):
+        return "these look like pixels over 255"
+    if seen_high - seen_low < 0.5 * span:
+        return "these look scaled twice, or by another model's rule"
+    return ""
 
 
 def look_at_images(images: NDArray[np.uint8], groups: Sequence[str] = ()) -> list[Finding]:

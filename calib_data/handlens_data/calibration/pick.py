@@ -34,7 +34,7 @@ def pick(pool: Pool, spec: InputSpec, count: int, seed: int, embed: Embed | None
         embed: the model's own view of images.
 
     Raises:
-        DataError: `count` is not within 1 and the size of the pool.
+        DataError: `count` is not within 1 and the size of the pool, or too few images can be prepared.
         SplitLeak: a drawn image is also tested.
     """
     if not 1 <= count <= len(pool.paths):
@@ -42,16 +42,18 @@ def pick(pool: Pool, spec: InputSpec, count: int, seed: int, embed: Embed | None
             f"cannot pick {count} of the {len(pool.paths)} images of {pool.dataset}/{pool.split}; "
             f"valid: 1 to {len(pool.paths)}."
         )
-    order = pool.turns(seed)
+    order = pool.turns(seed).tolist()
     by: Literal["random", "diversity"] = "random"
-    if embed is None:
-        chosen = order[:count].tolist()
-        images = pool.images(chosen, spec)
-    else:
-        by, candidates = "diversity", order[: min(max(count, MOST), CANDIDATES * count)].tolist()
-        seen = pool.images(candidates, spec)
-        places = k_centre(embed(seen), count)
-        chosen, images = [candidates[place] for place in places], seen[places]
+    wanted = count if embed is None else min(max(count, MOST), CANDIDATES * count)
+    chosen, images = pool.usable(order, wanted, spec)
+    if len(chosen) < count:
+        raise DataError(
+            f"only {len(chosen)} of the {len(order)} images of {pool.dataset}/{pool.split} can be prepared for this "
+            f"model; cannot pick {count}."
+        )
+    if embed is not None:
+        by, places = "diversity", k_centre(embed(images), count)
+        chosen, images = [chosen[place] for place in places], images[places]
     pool.refuse_leaks(chosen)
     return CalibrationSet(
         images=images,

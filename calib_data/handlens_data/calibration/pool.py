@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import SplitLeak
+from handlens.errors import DataError, SplitLeak
 from handlens.image import load_image, prepare
 from handlens.manifest import InputSpec
 
@@ -50,7 +50,7 @@ class Pool:
         paths: (N,) files.
         groups: (N,) labels (people, breeds): a draw takes one image of each before a second of any; none when empty.
         tested: files of the splits that models are judged on.
-        prepare: from a file to uint8 (H, W, C) of a model's input.
+        prepare: from a file to uint8 (H, W, C) of a model's input; None where it shows nothing to prepare (no face).
     """
 
     dataset: str
@@ -60,7 +60,7 @@ class Pool:
     paths: tuple[Path, ...]
     groups: tuple[Any, ...] = ()
     tested: tuple[Path, ...] = ()
-    prepare: Callable[[Path, InputSpec], Pixels] = field(default=_prepared)
+    prepare: Callable[[Path, InputSpec], Pixels | None] = field(default=_prepared)
 
     @classmethod
     def of(cls, split: Split, dataset: str, licence: str, **more: Any) -> "Pool":
@@ -97,13 +97,30 @@ class Pool:
                     f"{path.name}). A figure measured after that would flatter. Remove it from one of the two."
                 )
 
-    def images(self, indices: Iterable[int], spec: InputSpec) -> Pixels:
-        """uint8 (n, H, W, C): the images of these indices, prepared for a model's input.
+    def usable(self, order: Sequence[int], count: int, spec: InputSpec) -> tuple[list[int], Pixels]:
+        """The first `count` indices of `order` whose images can be prepared, and these, uint8 (n, H, W, C).
+
+        Fewer where there are no more.
 
         Raises:
+            DataError: there is none.
             ImageError: a file cannot be used.
         """
-        return np.stack([self.prepare(self.paths[index], spec) for index in indices])
+        kept: list[int] = []
+        images: list[Pixels] = []
+        for index in order:
+            if len(kept) == count:
+                break
+            image = self.prepare(self.paths[index], spec)
+            if image is not None:
+                kept.append(index)
+                images.append(image)
+        if not images:
+            raise DataError(
+                f"none of {len(order)} images of {self.dataset}/{self.split} can be prepared for this model; "
+                "does a face in them need another --detector?"
+            )
+        return kept, np.stack(images)
 
 
 def file_sha256(path: Path) -> str:

@@ -13,6 +13,7 @@ from handlens.errors import DataError
 from handlens.files import write_bytes
 
 SCHEMA = 2
+LEAST_SPAN = 16  # levels between the darkest and the brightest pixel of a whole set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,8 +61,13 @@ class CalibrationSet:
         """Read what `save` wrote.
 
         Raises:
-            DataError: missing, damaged, or of a newer schema.
+            DataError: missing, damaged, of a newer schema, empty, or not of pixels of 0 to 255.
         """
+        if path.suffix == ".npy":
+            raise DataError(
+                f"{path} holds tensors, and a calibration set holds pixels and where they came from. Look at the "
+                f"tensors with handlens calib lint, and draw a set with handlens calib pick FILE --out SET.npz"
+            )
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as saved:
                 images, facts = saved["images"], json.loads(saved["facts"].tobytes())
@@ -75,4 +81,24 @@ class CalibrationSet:
             raise DataError(
                 f"{path} is no calibration set ({error}). Make one with handlens calib pick FILE --out {path}"
             ) from error
+        if not len(images):
+            raise DataError(f"{path} holds no image. Draw some: handlens calib pick FILE --count 200 --out {path}")
+        if wrong := wrong_pixels(images):
+            raise DataError(f"{path} would calibrate a model wrongly: {wrong}")
         return found
+
+
+def wrong_pixels(images: np.ndarray) -> str:
+    """What is wrong with the range of uint8 (N, ...) pixels, and what to do; empty when nothing is."""
+    low, high = int(images.min()), int(images.max())
+    if high <= 1:
+        return (
+            f"its pixels are {low} to {high}, as if they had been over 255 already when they became integers. "
+            "Keep pixels of 0 to 255; the manifest's scale and offset are applied later"
+        )
+    if high - low < LEAST_SPAN:
+        return (
+            f"all its pixels lie between {low} and {high}, and pixels go from 0 to 255. Look at the images, and draw "
+            "others: handlens calib pick FILE"
+        )
+    return ""

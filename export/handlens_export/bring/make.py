@@ -63,8 +63,9 @@ def make(shop: Workshop, recipe: Recipe, kind: Format, budget: candidate.Budget 
 
 def opened(shop: Workshop, recipe: Recipe) -> mixed.Opened:
     """The file as a lane, for what gives its operators back to float."""
-    prepared = Prepared(FileGraph({}, (), {}, parameters(shop.source.model)), {}, None, "")
     found, spec = lane(shop), shop.source.input
+    prepared = Prepared(FileGraph({}, (), {}, parameters(shop.source.model)), {}, None, "")
+    prepared = _calibrated(shop, recipe, prepared, found)
     return mixed.Opened(
         found, tensors(shop.calibration[0][:IMAGES], spec), lambda model: _finished(shop, recipe, prepared, model)
     )

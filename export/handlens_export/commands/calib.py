@@ -27,22 +27,41 @@ def pick(
     by: Annotated[
         str, typer.Option(help="random, or diversity: spread over what FILE's outputs tell apart (k-centre).")
     ] = "random",
+    detector: Annotated[
+        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of training images of your own, never tested ones, to draw from.")
+    ] = None,
 ) -> None:
     """Draw images of the task's training split, prepared for FILE's input, and refuse any that is tested, too."""
     from handlens.artifact import Artifact
     from handlens.errors import OptionError
     from handlens_data import where
     from handlens_data.calibration import pick as draw
+    from handlens_export import figures
     from handlens_train import tasks
 
     if by not in ("random", "diversity"):
         raise OptionError(f"--by is {by!r}; valid: random, diversity")
     artifact = Artifact.open(file)
-    task = tasks.get(artifact.manifest.task)
-    if not hasattr(task, "pool"):
-        raise OptionError(f"task {artifact.manifest.task!r} has no files to pick from; handlens export draws by itself")
-    pool = task.pool(where.find(data))
     spec = artifact.manifest.input
+    if spec.geometry == "vector":
+        raise OptionError(
+            f"{file.name} takes numbers and no image, and is written in float32 alone: there is nothing to calibrate"
+        )
+    if images is not None:
+        from handlens_export.bring import images as own
+
+        pool = own.pool(images)
+    else:
+        task = tasks.get(artifact.manifest.task)
+        if not hasattr(task, "pool"):
+            raise OptionError(
+                f"task {artifact.manifest.task!r} has no files to pick from; handlens export draws by itself"
+            )
+        options = figures.options_for(artifact.manifest.task, getattr(task, "OPTIONS", ()), {"detector": detector})
+        pool = task.pool(where.find(data), **options)
     if by == "diversity":
         from handlens_export.outputs import Rows
 
@@ -80,6 +99,8 @@ def lint(
         if picked.images.shape[1:] != (spec.height, spec.width, spec.channels):
             shape = f"{picked.images.shape[1:]} each; the model takes {(spec.height, spec.width, spec.channels)}"
             findings.insert(0, lint.Finding("error", "shape", f"the images are {shape}", "pick them for this FILE"))
+        elif artifact.kind == "onnx":
+            typer.echo("the tensors inside an .onnx are not looked at; bring a float32 .tflite for that")
         else:
             findings += lint.look_at_activations(activations.measure(artifact, picked.images))
     for finding in findings:

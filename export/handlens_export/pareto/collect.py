@@ -7,8 +7,9 @@ from pathlib import Path
 from handlens.artifact import KINDS
 from handlens.errors import EmptyFolder, InputError
 from handlens_export.pareto.rows import Change, Content, Metric, Row
-from handlens_export.report.boards import Board, Entry, boards
+from handlens_export.report.boards import Board, Entry, boards, reference_of
 from handlens_export.report.collect import collect as collect_artifacts
+from handlens_export.report.rows import ReportRow
 from handlens_export.sweep.database import ARTIFACTS, FILE, Database
 from handlens_export.sweep.database import Row as Kept
 from handlens_export.sweep.trial import Figures, Trial
@@ -155,30 +156,38 @@ def _facts(trial: Trial, kept: Kept) -> Iterable[tuple[str, str]]:
 def _of_folder(
     folder: Path, wanted: Sequence[Path], first: int, files: dict[str, Path]
 ) -> tuple[list[Row], list[tuple[str, str]]]:
-    """Rows of artifacts outside of sweeps: one for each board that an artifact is on."""
+    """Rows of artifacts outside of sweeps: one for each board that an artifact is on, and one where it is on none.
+
+    Figures that stand beside others, or must be low, make no row.
+    """
     names = {path.relative_to(folder).as_posix() for path in wanted}
     collected = collect_artifacts(folder)
     reported = [row for row in collected.rows if row.path in names]
-    rows: list[Row] = []
-    for board in boards(reported):
-        if board.small:  # measured beside another, or by a metric that must be low
-            continue
-        for entry in board.entries:
-            if entry.primary is not None:
-                rows.append(_of_entry(board, entry, f"r{first + len(rows)}", folder.name))
-                files[rows[-1].key] = folder / entry.row.path
+    entries = [(board, entry) for board in boards(reported) if not board.small for entry in board.entries]
+    rows = [
+        _of_artifact(entry.row, entry.reference, board, entry, f"r{first + index}", folder.name)
+        for index, (board, entry) in enumerate((b, e) for b, e in entries if e.primary)
+    ]
+    shown = {row.path for row in rows}
+    for bare in (row for row in reported if row.path not in shown):  # nobody has measured it: a row all the same
+        rows.append(_of_artifact(bare, reference_of(bare, reported), None, None, f"r{first + len(rows)}", folder.name))
+    files |= {row.key: folder / row.path for row in rows}
     return rows, [(row.path, row.reason) for row in collected.broken if row.path in names]
 
 
-def _of_entry(board: Board, entry: Entry, key: str, origin: str) -> Row:
-    row, score, reference = entry.row, entry.primary, entry.reference
-    assert score is not None
-    drop, parent = entry.drop, row if row.recipe == "float32" else reference
+def _of_artifact(
+    row: ReportRow, reference: ReportRow | None, board: Board | None, entry: Entry | None, key: str, origin: str
+) -> Row:
+    score, drop = (entry.primary, entry.drop) if entry else (None, None)
+    parent = row if row.recipe == "float32" else reference
     whole = parent.size if parent else 0
+    metric = None
+    if score is not None and board is not None:
+        metric = Metric(score.name, board.dataset, board.split, score.n, score.value, score.low, score.high)
     return Row(
         key=key,
         origin=origin,
-        task=board.task,
+        task=row.task,
         model=row.name,
         recipe=row.recipe,
         format=row.format,
@@ -187,7 +196,7 @@ def _of_entry(board: Board, entry: Entry, key: str, origin: str) -> Row:
         gzip_size=row.gzip_size,
         size_ratio=row.size / whole if whole else None,
         gzip_ratio=row.gzip_size / whole if whole else None,
-        metric=Metric(score.name, board.dataset, board.split, score.n, score.value, score.low, score.high),
+        metric=metric,
         change=Change(drop.value, drop.low, drop.high) if drop else None,
         facts=(("sparsity", f"{row.sparsity:.2f}"), ("parameters", f"{row.parameters:,}")),
     )

@@ -129,9 +129,7 @@ def quantized(model: Any, order: Order) -> Any:
     """
     try:
         annotated = tfmot.quantization.keras.quantize_annotate_model(model)
-        return tfmot.quantization.keras.quantize_apply(
-            annotated, _scheme(order), quantized_layer_name_prefix=_PREFIX
-        )
+        return tfmot.quantization.keras.quantize_apply(annotated, _scheme(order), quantized_layer_name_prefix=_PREFIX)
     except (RuntimeError, ValueError) as error:
         raise Unsupported("the network", "as a whole", f"tfmot: {error}") from error
 

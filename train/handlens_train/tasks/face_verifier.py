@@ -8,10 +8,12 @@ import typer
 
 from handlens.errors import OptionError
 from handlens.manifest import DataSource, InputSpec, OutputSpec, Tolerance
+from handlens_data.calibration import Pool
+from handlens_data.datasets import lfw
 from handlens_train import dlib_resnet, verifier_evaluation
 from handlens_train.evaluation import Evaluation
 from handlens_train.exportable import Exportable
-from handlens_train.face_points import find_detector
+from handlens_train.face_points import aligner, find_detector
 from handlens_train.recipe import IMAGENET, image_input, needed, of_run, provenance, training_data
 from handlens_train.run import Run
 from handlens_train.view_change import ViewChange
@@ -141,3 +143,23 @@ def evaluate(
     if split not in ("val", "test"):
         raise OptionError(f"unknown split {split!r}; valid: val, test.")
     return verifier_evaluation.evaluate(path, data, split, engine, find_detector(detector))
+
+
+def pool(data: Path, *, detector: Path | None = None) -> Pool:
+    """The training people's photographs, aligned when drawn; see `handlens_data.calibration`.
+
+    Args:
+        data: folder that holds LFW.
+        detector: face detector that finds the points to align by; None for the zoo's.
+    """
+    train, *others = (lfw.load(data, part) for part in ("train", *lfw.FOLDS))
+    return Pool(
+        dataset=lfw.NAME,
+        split="train",
+        licence=lfw.LICENCE,
+        sha256=train.sha256,
+        paths=tuple(photo.path for photo in train.photos),
+        groups=tuple(photo.person for photo in train.photos),
+        tested=tuple(photo.path for split in others for photo in split.photos),
+        prepare=aligner(find_detector(detector)),
+    )
