@@ -180,8 +180,13 @@ def ridge(gram: np.ndarray) -> float:
 
 def few_enough(graph: Graph, images: np.ndarray) -> np.ndarray:
     """As many of the images as leave the largest tensor within `BYTES`."""
+    return images[: room(graph)]
+
+
+def room(graph: Graph) -> int:
+    """How many images leave the largest tensor of a network within `BYTES`; one at least."""
     largest = max(int(np.prod([n or 1 for n in node.output.shape])) for node in graph.nodes)
-    return images[: max(1, BYTES // (4 * largest))]
+    return max(1, BYTES // (4 * largest))
 
 
 def _callable(node: Node) -> Callable[[dict[Value, np.ndarray]], Any]:

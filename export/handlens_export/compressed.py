@@ -49,11 +49,15 @@ def masks(graph: Graph) -> dict[str, np.ndarray]:
 def kernel_levels(graph: Graph, arithmetic: str) -> dict[str, int]:
     """How many steps up and down a kernel has, by call, as `trainable` takes it.
 
-    In an int4 file depthwise and transposed convolutions stay int8: they are few, and a channel of nine weights has
-    none to make up for another's error.
+    In an int4 file depthwise, grouped and transposed convolutions stay int8: they are few, and a channel of nine
+    weights has none to make up for another's error.
     """
-    four = PRUNABLE if arithmetic == "int4" else ()
-    return {n.name: INT4 if n.cls.__name__ in four else INT8 for n in graph.nodes if n.cls.__name__ in _TRAINABLE}
+
+    def levels(node: Node) -> int:
+        whole = node.cls.__name__ in PRUNABLE and node.config.get("groups", 1) == 1
+        return INT4 if arithmetic == "int4" and whole else INT8
+
+    return {node.name: levels(node) for node in graph.nodes if node.cls.__name__ in _TRAINABLE}
 
 
 def trainable(graph: Graph, masks: Mapping[str, np.ndarray], levels: Mapping[str, int], *, name: str) -> Any:

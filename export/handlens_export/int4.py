@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from handlens.errors import EngineWrong
-from handlens_export.compact import compact
+from handlens_export.compact import SharingBuilder
 from handlens_export.compressed import kernel_levels
 from handlens_export.graph import Graph
 from handlens_export.layers import INT4, INT8
@@ -66,11 +66,9 @@ def packed(model: bytes, kernels: int) -> bytes:
         )
     for index in codes:
         parsed.operatorCodes[index].version = max(_VERSION, parsed.operatorCodes[index].version)
-    import flatbuffers
-
-    builder = flatbuffers.Builder(len(model))
+    builder = SharingBuilder(len(model))
     builder.Finish(parsed.Pack(builder), file_identifier=b"TFL3")
-    return compact(bytes(builder.Output()))
+    return bytes(builder.Output())
 
 
 def _scale(kernel: np.ndarray) -> np.ndarray:

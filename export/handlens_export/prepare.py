@@ -206,14 +206,17 @@ class Workshop:
         return network, f"{compressed.zero_fraction(network):.4f} of the prunable weights are zero; {kept.note}"
 
     def _rounded(self, network: Graph) -> tuple[Graph, str]:
-        images = self.calibration[0]
-        seen, seed = ranges.images_sha256(images), self.options.seed
+        seed = self.options.seed
+        images, _ = self.source.training_images(rounding.enough(network), seed + 1)
+        seen = ranges.images_sha256(images)
         path = self.kept.path("int4", {"network": store.graph_sha256(network), "images": seen, "seed": seed})
 
         def make() -> store.Kept:
-            self.say(f"rounding kernels to int4, layer by layer, on {len(images)} images")
-            found = rounding.rounded(network, int4.levels(network), self.calibration_batch, seed)
-            return store.Kept(store.weights_of(found), {}, f"int4 kernels rounded in turn on {len(images)} images")
+            self.say(f"rounding kernels to int4, layer by layer, on {len(images)} training images")
+            batch = scaled(images, self.source.input)
+            found = rounding.rounded(network, int4.levels(network), batch, seed)
+            note = f"int4 kernels rounded in turn on {len(images)} training images"
+            return store.Kept(store.weights_of(found), {}, note)
 
         kept = self._once(path, "rounded", make)
         return network.with_weights(kept.weights), kept.note

@@ -179,7 +179,7 @@ _NAMES = (
     "tfmot-pruned50-clustered16-int8",
 )
 # The ones that the documentation lists; the grammar has more.
-RECIPES: dict[str, Recipe] = {name: recipe for name in _NAMES if (recipe := recipe_named(name)) is not None}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in map(recipe_named, _NAMES) if recipe is not None}
 
 
 def parse_recipes(text: str) -> tuple[Recipe, ...]:

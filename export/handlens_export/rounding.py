@@ -16,8 +16,14 @@ from handlens_export.graph import Graph, Node, Weights
 
 _CUTS = np.linspace(1.0, 0.5, 26)  # of the largest weight of an output: one large weight costs all others
 _DAMPING = 0.01  # of the mean diagonal
+_IMAGES = 512
 _PRUNED = 0.02  # zeros beyond this fraction are on purpose
 _BLOCK = 128  # inputs that are rounded before all the others learn of it
+
+
+def enough(graph: Graph) -> int:
+    """How many images to round on: few are fitted by heart, and the tensors of too many have no room."""
+    return min(_IMAGES, repair.room(graph))
 
 
 def rounded(graph: Graph, levels: Mapping[str, int], images: np.ndarray, seed: int) -> Graph:
@@ -29,11 +35,10 @@ def rounded(graph: Graph, levels: Mapping[str, int], images: np.ndarray, seed: i
     Args:
         graph: as `for_inference` gives it.
         levels: steps up and down of the kernels of Conv2D calls, by call; others stay as they are.
-        images: (N, H, W, C) float32, scaled.
+        images: (N, H, W, C) float32, scaled; see `enough`.
         seed: of the positions that are looked at.
     """
     random = np.random.default_rng(seed)
-    images = repair.few_enough(graph, images)
     parent, child = repair.Run(graph, images), repair.Run(graph, images)
     weights: dict[str, Weights] = {}
     for node in graph.nodes:

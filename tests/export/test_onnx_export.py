@@ -71,3 +71,34 @@ def test_parity_names_the_output_that_is_off() -> None:
         compare(wanted | {"b": wanted["b"] * np.nan}, wanted, 1e-4)
     with pytest.raises(GoldenInvalid, match="same for every image"):
         compare({"a": np.ones((4, 2))}, {"a": np.ones((4, 2))}, 1e-4)
+
+
+def test_named_nodes_stay_in_float(files: dict[str, bytes], tiny: Any, batch: np.ndarray) -> None:
+    import onnx as onnx_format
+
+    from handlens.errors import OptionError
+    from handlens_export import onnx
+
+    ready = onnx.ready(files["float32"])
+    assert len(set(onnx.nodes(ready))) == len(onnx.nodes(ready))
+    graph = onnx_format.load_model_from_string(ready).graph
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    first = convolutions[0].name
+    mixed = onnx.quantize(files["float32"], batch[:32], floats=[first])
+    (kept,) = [node for node in onnx_format.load_model_from_string(mixed).graph.node if node.name == first]
+    stored = {tensor.name: tensor for tensor in onnx_format.load_model_from_string(mixed).graph.initializer}
+    assert stored[kept.input[1]].data_type == onnx_format.TensorProto.FLOAT
+    others = [array.dtype for array in onnx.prunable_weights(mixed)]
+    assert others.count(np.dtype(np.float32)) == 1 and others.count(np.dtype(np.int8)) == len(others) - 1
+
+    wanted = tiny.predict(batch[:12], verbose=0)["embedding"]
+
+    def error(model: bytes) -> float:
+        engine = open_model(model, "onnx")
+        found = np.concatenate([engine.run({"image": image[None]})["embedding"] for image in batch[:12]])
+        return float(np.square(found - wanted).mean())
+
+    every = onnx.quantize(files["float32"], batch[:32], floats=onnx.nodes(ready))
+    assert error(every) < 1e-8 < error(mixed), "with every node in float nothing is quantized"
+    with pytest.raises(OptionError, match="no node 'nowhere' to leave in float; valid: "):
+        onnx.quantize(files["float32"], batch[:32], floats=["nowhere"])

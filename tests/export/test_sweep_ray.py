@@ -60,6 +60,7 @@ def cluster(place: Path) -> Iterator[Any]:
         "LOG": str(place / "log"),
         "SECONDS": "1",
         "RAY_health_check_period_ms": "300",  # a dead node refuses to answer: five refusals, and it is given up
+        "RAY_worker_niceness": "0",
     }.items():
         patch.setenv(name, value)
     small = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 * 2**20}

@@ -273,7 +273,7 @@ def _quantized(model: bytes, recipe: list[dict[str, Any]], statistics: dict[str,
         raise MissingExtra("litert-quantizer", "export") from error
     try:
         with quiet.stderr_silenced(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its own way to look at tensors
+            warnings.simplefilter("ignore")  # it warns of how it opens its own interpreter
             made = quantizer.Quantizer(model, recipe).quantize(
                 statistics, enable_progress_bar=False, enable_progress_report=False
             )

@@ -120,7 +120,7 @@ def test_real_trials_killed_and_resumed(tmp_path: Path) -> None:
     out, run = tmp_path / "out", tmp_path / "run"
     subprocess.run(handlens("train", "facecheck", "--out", run, "--epochs", 8), check=True, capture_output=True)
     command = handlens(
-        "sweep", run, "--budget", "accuracy-50", "--out", out, "--recipes", "float16,int8", "--trial-minutes", 3
+        "sweep", run, "--budget", "accuracy-50", "--out", out, "--recipes", "float16", "--trial-minutes", 5
     )
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while first.poll() is None and "done" not in states(out).values():
@@ -131,7 +131,7 @@ def test_real_trials_killed_and_resumed(tmp_path: Path) -> None:
     assert len(before) == 1
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
-    assert set(states(out).values()) == {"done"} and len(states(out)) == 3
+    assert set(states(out).values()) == {"done"} and len(states(out)) == 2
     assert before[0] in rows(out, "p50_ms IS NOT NULL")  # as it was, but for the time that it has now
     assert "within 50 points of accuracy" in found.stdout
 
