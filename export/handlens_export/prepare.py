@@ -73,7 +73,17 @@ class Workshop:
     """Makes networks from one run; what two recipes share is made once."""
 
     def __init__(self, source: Exportable, kept: store.Store, options: Options, say: Callable[[str], None]) -> None:
-        """Takes the run, where to keep finished work, and where to report to."""
+        """Takes the run, where to keep finished work, and where to report to.
+
+        Raises:
+            DataError: picked images are of another size than the network takes.
+        """
+        spec, picked = source.input, options.calibration
+        if picked is not None and picked.images.shape[1:] != (spec.height, spec.width, spec.channels):
+            raise DataError(
+                f"the picked images are {picked.images.shape[1:]} each; {source.name} takes "
+                f"{(spec.height, spec.width, spec.channels)}. Pick some for it: handlens calib pick FILE"
+            )
         self.source, self.kept, self.options, self.say = source, kept, options, say
         self.matching = matching.matches(source.outputs, source.matching)
 
@@ -87,17 +97,11 @@ class Workshop:
         """uint8 (N, H, W, C) images from the training split, and their source.
 
         Raises:
-            DataError: the picked ones are of another size, or there is none.
+            DataError: there is none.
         """
         picked = self.options.calibration
         if picked is not None:
-            spec = self.source.input
             images = picked.images
-            if images.shape[1:] != (spec.height, spec.width, spec.channels):
-                raise DataError(
-                    f"the picked images are {images.shape[1:]} each; {self.source.name} takes "
-                    f"{(spec.height, spec.width, spec.channels)}. Pick some for it: handlens calib pick FILE"
-                )
             source = DataSource(
                 name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256
             )
@@ -139,7 +143,7 @@ class Workshop:
         if recipe.arithmetic == "int16":  # the converter measures ranges itself, and 65536 steps need no fine-tuning
             if self.options.ranges is not None:
                 raise DataError("int16 takes no table of ranges: leave --ranges out, or give --calibration")
-            return Prepared(network, {}, self._calibration_record({}), "; ".join(notes))
+            return Prepared(network, {}, self.calibration_record({}), "; ".join(notes))
         masks = compressed.masks(network)
         if recipe.arithmetic == "int4":
             network, note = self._rounded(network)
@@ -148,8 +152,8 @@ class Workshop:
         if recipe.qat_steps:
             network, found, note = self._quantization_aware(recipe, network, found, masks)
             notes.append(note)
-        notes += self._output_note(network, found)
-        record = self._calibration_record(found)
+        notes += self.output_note(network, found)
+        record = self.calibration_record(found)
         # The file holds them as scales and the manifest as a hash; this is the table to look at, and to use again.
         name = f"{self.source.name}-{recipe.name}"
         facts = {key: getattr(record, key) for key in ("dataset", "split", "count", "seed", "images_sha256")}
@@ -175,8 +179,8 @@ class Workshop:
         return dict(table.ranges)
 
     def _narrowed(self, recipe: Recipe) -> tuple[Graph, str]:
-        plan = self._plan(recipe.channel_steps, recipe.channel_rate)
-        facts = self._facts(self.parent, plan) | {"channels": recipe.channels, "parts": recipe.channel_rounds}
+        plan = self.plan(recipe.channel_steps, recipe.channel_rate)
+        facts = self.facts(self.parent, plan) | {"channels": recipe.channels, "parts": recipe.channel_rounds}
         path = self.kept.path("channels", facts)
 
         def make() -> store.Kept:
@@ -186,12 +190,12 @@ class Workshop:
             found = narrow.narrow(self.parent, images, spec, share, plan, self.matching, parts)
             return store.Kept(store.weights_of(found.graph), {}, found.note)
 
-        kept = self._once(path, "narrower", make)
+        kept = self.once(path, "narrower", make)
         return channels.resized(self.parent, kept.weights), kept.note
 
     def _pruned(self, recipe: Recipe, whole: Graph) -> tuple[Graph, str]:
-        plan = self._plan(recipe.prune_steps, recipe.prune_rate)
-        facts = self._facts(whole, plan) | {"sparsity": recipe.sparsity, "block": recipe.block}
+        plan = self.plan(recipe.prune_steps, recipe.prune_rate)
+        facts = self.facts(whole, plan) | {"sparsity": recipe.sparsity, "block": recipe.block}
         path = self.kept.path("pruned", facts)
 
         def make() -> store.Kept:
@@ -201,7 +205,7 @@ class Workshop:
             note = f"in runs of {recipe.block}; depthwise kernels are not pruned"
             return store.Kept(store.weights_of(found), {}, note)
 
-        kept = self._once(path, "pruned", make)
+        kept = self.once(path, "pruned", make)
         network = whole.with_weights(kept.weights)
         return network, f"{compressed.zero_fraction(network):.4f} of the prunable weights are zero; {kept.note}"
 
@@ -218,14 +222,14 @@ class Workshop:
             note = f"int4 kernels rounded in turn on {len(images)} training images"
             return store.Kept(store.weights_of(found), {}, note)
 
-        kept = self._once(path, "rounded", make)
+        kept = self.once(path, "rounded", make)
         return network.with_weights(kept.weights), kept.note
 
     def _quantization_aware(
         self, recipe: Recipe, network: Graph, found: Ranges, masks: Mapping[str, np.ndarray]
     ) -> tuple[Graph, Ranges, str]:
-        plan = self._plan(recipe.qat_steps, recipe.qat_rate)
-        facts = self._facts(network, plan) | {"ranges": ranges.ranges_sha256(found)}
+        plan = self.plan(recipe.qat_steps, recipe.qat_rate)
+        facts = self.facts(network, plan) | {"ranges": ranges.ranges_sha256(found)}
         if recipe.arithmetic == "int4":
             facts["weights"] = "int4"
         path = self.kept.path("qat", facts)
@@ -247,10 +251,10 @@ class Workshop:
             )
             return store.Kept(store.weights_of(trained), trained_ranges, f"QAT: {note}")
 
-        kept = self._once(path, "quantization-aware", make)
+        kept = self.once(path, "quantization-aware", make)
         return network.with_weights(kept.weights), kept.ranges, kept.note
 
-    def _once(self, path: Path, what: str, make: Callable[[], store.Kept]) -> store.Kept:
+    def once(self, path: Path, what: str, make: Callable[[], store.Kept]) -> store.Kept:
         """What is kept at a path, or is made now; a second process that wants the same waits for the first."""
         with self.kept.alone(path):
             kept = self.kept.load(path)
@@ -261,7 +265,7 @@ class Workshop:
             self.kept.save(path, kept)
             return kept
 
-    def _output_note(self, network: Graph, found: Ranges) -> list[str]:
+    def output_note(self, network: Graph, found: Ranges) -> list[str]:
         """What int8 spends the steps of the outputs on, where that is less than what calibration saw."""
         places = ranges.output_places(network)
         ends = []
@@ -272,7 +276,8 @@ class Workshop:
                 ends.append(f"{name} {low:.2f} to {high:.2f}{limit}")
         return [f"int8 range of outputs: {', '.join(ends)}"] if ends else []
 
-    def _plan(self, steps: int, rate: float) -> Plan:
+    def plan(self, steps: int, rate: float) -> Plan:
+        """A fine-tuning of so many batches, or of as many as the options allow."""
         given = self.options.steps
         return Plan(
             steps=steps if given is None else min(steps, given),
@@ -281,12 +286,14 @@ class Workshop:
             seed=self.options.seed,
         )
 
-    def _facts(self, network: Graph, plan: Plan) -> dict[str, object]:
+    def facts(self, network: Graph, plan: Plan) -> dict[str, object]:
+        """What decides the outcome of a fine-tuning, for the store's key."""
         images = ranges.images_sha256(self.tuning[0])
         matched = {name: asdict(match) for name, match in self.matching.items()}
         return {"network": store.graph_sha256(network), "images": images, "matching": matched, **asdict(plan)}
 
-    def _calibration_record(self, found: Ranges) -> Calibration:
+    def calibration_record(self, found: Ranges) -> Calibration:
+        """Where ranges come from, as the manifest has it."""
         table = self.options.ranges
         if table is not None:
             facts = {key: getattr(table, key) for key in ("dataset", "split", "count", "seed", "images_sha256")}

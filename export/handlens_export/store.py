@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import io
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -49,12 +50,20 @@ class Store:
     def alone(self, path: Path) -> Iterator[None]:
         """Only one process at a time is inside for a path: the second finds what the first has kept.
 
-        The system opens the lock when its holder ends, however it ends; the empty file .NAME.lock stays.
+        The system opens the lock when its holder ends, however it ends.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f".{path.stem}.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        lock = self.folder / f".{path.stem}.lock"
+        while True:
+            with lock.open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not _is(file.fileno(), lock):
+                    continue  # it was removed by the one who had it before
+                try:
+                    yield
+                finally:
+                    lock.unlink(missing_ok=True)
+                return
 
     def load(self, path: Path) -> Kept | None:
         """What is kept there; None when nothing is, or the file is damaged (it is then made again)."""
@@ -81,6 +90,13 @@ class Store:
         buffer = io.BytesIO()
         np.savez(buffer, facts=np.frombuffer(facts.encode(), np.uint8), **arrays)
         write_bytes(path, buffer.getvalue())
+
+
+def _is(opened: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(opened), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def weights_of(graph: Graph) -> dict[str, Weights]:

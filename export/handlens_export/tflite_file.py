@@ -84,9 +84,14 @@ def activation_ranges(model: bytes) -> dict[str, tuple[float, float]]:
 
 def prunable_weights(model: bytes) -> Iterator[np.ndarray]:
     """The stored weights of every convolution and fully connected operator; depthwise convolutions are not prunable."""
-    for op in operators(model):
-        if op.kind in PRUNABLE and op.inputs[1].data is not None:
-            yield op.inputs[1].data
+    found = operators(model)
+    halves = {op.outputs[0].name: op.inputs[0].data for op in found if op.kind == "DEQUANTIZE"}  # of float16 weights
+    for op in found:
+        if op.kind in PRUNABLE:
+            stored = op.inputs[1].data
+            data = halves.get(op.inputs[1].name) if stored is None else stored
+            if data is not None:
+                yield data
 
 
 def sparsity(model: bytes) -> float:

@@ -137,6 +137,55 @@ def test_a_planted_fault_is_found_and_only_what_touches_it_is_given_back(
     assert set(found.floats) == {FAULT, READS_IT}
 
 
+class Paper:
+    """A lane of which nothing is run: its units do harm by their place, and two of them ruin it."""
+
+    kind, ends, left, ranges = "tflite", (), (), {}
+
+    def __init__(self, count: int) -> None:
+        from handlens_export.harm.lane import Unit
+
+        self.units = tuple(Unit(f"u{index}", "Conv2D") for index in range(count))
+
+    def model(self, floats: Collection[str]) -> bytes:
+        return "\n".join(floats).encode()
+
+    def answers(self, quantized: Collection[str], images: np.ndarray) -> dict[str, np.ndarray]:
+        error = sum(1.0 + int(name[1:]) for name in quantized)
+        return {"y": np.array([[0.0], [1.0], [2.0]]) + error * 1e-3}
+
+
+@pytest.mark.parametrize(
+    ("count", "culprits", "most"), [(40, {3, 30}, 24), (40, {0, 39}, 24), (5, {0, 1, 2, 3, 4}, 16)]
+)
+def test_culprits_that_the_ranking_does_not_tell_are_found_in_few_tries(
+    tmp_path: Path, count: int, culprits: set[int], most: int
+) -> None:
+    from handlens_export.harm.study import Study
+
+    measured = []
+
+    def measure(model: bytes) -> Interval:
+        measured.append(model)
+        harm = 0.0 if {f"u{index}" for index in culprits} <= set(model.decode().split("\n")) else 9.0
+        return Interval(harm, harm, harm)
+
+    found = Study(Paper(count), np.zeros((3, 2)), {}, measure, tmp_path).repaired(1.0, 10.0)
+    assert set(found.floats) == {f"u{index}" for index in culprits}
+    assert len(measured) <= most
+
+
+def test_a_search_that_runs_out_of_time_keeps_what_holds(tmp_path: Path) -> None:
+    from handlens_export.harm.study import Study
+
+    def measure(model: bytes) -> Interval:
+        harm = 0.0 if "u0" in model.decode().split("\n") else 9.0
+        return Interval(harm, harm, harm)
+
+    found = Study(Paper(9), np.zeros((3, 2)), {}, measure, tmp_path).repaired(1.0, 0.0)
+    assert found.holds(1.0) and len(found.floats) == 9
+
+
 def test_a_study_goes_on_where_it_was(faulty: Any, batch: np.ndarray, tmp_path: Path) -> None:
     from handlens_export.harm.study import Study
 
@@ -252,3 +301,34 @@ def test_units_cover_every_call_once_in_order(network: Any) -> None:
     firsts = places([nodes[0].name for nodes in grouped.values()])
     assert firsts == sorted(firsts)
     assert [node.cls.__name__ for node in grouped[FAULT]][-2:] == ["DepthwiseConv2D", "ReLU"]
+
+
+@pytest.mark.slow
+def test_mixed_onnx_is_int8_where_that_holds_and_float_where_nothing_does(
+    make_source: Callable[..., Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    from handlens_export import door, onnx
+    from handlens_export.prepare import Options
+    from handlens_export.recipes import parse_recipes
+
+    said: list[str] = []
+
+    def export(max_drop: float) -> Any:
+        return door.export(
+            make_source(),
+            parse_recipes("mixed"),
+            ("onnx",),
+            tmp_path / "out",
+            keep=tmp_path / "keep",
+            max_drop=max_drop,
+            options=Options(calibration_images=40, seed=5),
+            say=said.append,
+        )
+
+    (written,) = export(50.0).written
+    assert json.loads(written.artifact.extras["mixed.json"])["floats"] == []
+    assert {array.dtype.kind for array in onnx.prunable_weights(written.artifact.model)} == {"i"}
+    outcome = export(-100.0)
+    assert not outcome.written and outcome.refused[0].drop.value == pytest.approx(0.0, abs=1e-9)
+    assert any("layers in float" in line and not line.startswith("0 of") for line in said)

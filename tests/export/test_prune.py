@@ -125,3 +125,11 @@ def test_the_file_holds_the_zeros_and_gzips_smaller(networks: dict[str, Any], ba
     assert zeros["pruned"] >= 0.5 > 0.1 > zeros["whole"]
     assert sizes["pruned"][0] < sizes["whole"][0]
     assert sizes["pruned"][1] < 0.75 * sizes["whole"][1], "the weights alone, without this tiny file's bookkeeping"
+
+
+@pytest.mark.parametrize("arithmetic", ["float32", "float16", "dynamic"])
+def test_zeros_are_read_back_from_every_kind_of_file(networks: dict[str, Any], arithmetic: Any) -> None:
+    from handlens_export import convert, graph, tflite_file
+
+    model = convert.to_tflite(graph.build(networks["pruned"]), arithmetic)
+    assert tflite_file.sparsity(model) >= 0.5

@@ -1,5 +1,7 @@
 """Kept networks: what was saved comes back, and a damaged file is no obstacle."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +39,30 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path, damage: bytes | None) -> 
     path.write_bytes(data[: len(data) // 2] if damage is None else damage)
     assert store.load(path) is None
     assert store.load(tmp_path / "missing.npz") is None
+
+
+def test_two_that_want_the_same_make_it_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "export")
+    path, made, inside = store.path("qat", {}), [], []
+
+    def obtain() -> None:
+        with store.alone(path):
+            inside.append(1)
+            assert len(inside) == 1  # nobody else is in here
+            if store.load(path) is None:
+                time.sleep(0.05)
+                made.append(1)
+                store.save(path, Kept({"a": (np.ones(2),)}, {}, ""))
+            inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(obtain) for _ in range(24)]:
+            future.result(timeout=20)
+    assert made == [1]
+    assert [file.name for file in (tmp_path / "export").iterdir()] == [path.name]  # and no lock is left
+
+
+def test_others_do_not_wait(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.alone(store.path("qat", {"seed": 1})), store.alone(store.path("qat", {"seed": 2})):
+        pass

@@ -60,6 +60,7 @@ def cluster(place: Path) -> Iterator[Any]:
         "LOG": str(place / "log"),
         "SECONDS": "1",
         "RAY_health_check_period_ms": "300",  # a dead node refuses to answer: five refusals, and it is given up
+        "RAY_worker_niceness": "0",
     }.items():
         patch.setenv(name, value)
     small = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 * 2**20}
@@ -135,6 +136,37 @@ def test_what_a_machine_cannot_run_is_refused_and_a_stop_leaves_no_process(clust
         lanes.stop()
     seed, _, pid = log.read_text().removeprefix(before).split()
     assert seed == "77" and not alive(int(pid))
+
+
+@pytest.mark.slow
+def test_ray_s_own_errors_fail_a_trial_or_end_the_sweep_when_the_cluster_is_gone(
+    cluster: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    def broken(error: Exception) -> None:
+        def get(reference: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(ray, "get", get)
+
+    def ended() -> list[tuple[str, Result]]:
+        lanes.start(order(wanted))
+        while not (found := lanes.finished(1)):
+            pass
+        return found
+
+    lanes, wanted = Cluster(cluster.address), replace(trial(place, 1), source=str(place / "absent"))
+    try:
+        broken(ray.exceptions.WorkerCrashedError())
+        ((key, result),) = ended()
+        assert key == wanted.key and result.outcome.state == "failed"
+        assert result.outcome.reason.startswith("WorkerCrashedError of Ray: The worker died")
+        broken(ray.exceptions.LocalRayletDiedError())
+        with pytest.raises(OptionError, match="the cluster is gone, .* give the same command"):
+            ended()
+    finally:
+        lanes.stop()
 
 
 def test_an_address_where_nobody_listens_is_refused_at_once() -> None:

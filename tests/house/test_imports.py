@@ -19,6 +19,7 @@ ORDER = {
     "handlens_android": ROOT / "android_bridge/handlens_android",
 }
 HEAVY = {"keras", "tensorflow", "tf_keras", "jax", "torch"}
+LEGACY_KERAS = {"tensorflow_model_optimization", "tf_keras"}
 # handlens_data's loaders and splits serve machines that have no training stack.
 FREE_OF_KERAS = ("handlens", "handlens_data")
 
@@ -68,6 +69,19 @@ def test_no_training_framework_even_inside_functions(package: str) -> None:
         for line, name in imported(file.read_text(encoding="utf-8"))
         if name.split(".")[0] in HEAVY
     ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_tfmot_is_imported_by_its_own_process_alone() -> None:
+    """Importing tfmot turns a process to Keras 2; what imports it is the worker and what the worker imports."""
+    inside = {f"handlens_export.tfmot.{name}" for name in ("rebuild", "stages", "tune", "worker")}
+    wrong = []
+    for package in ORDER:
+        for file in modules(package):
+            name = ".".join(file.relative_to(ORDER[package].parent).with_suffix("").parts)
+            for line, other in imported(file.read_text(encoding="utf-8")):
+                if name not in inside and (other.split(".")[0] in LEGACY_KERAS or other in inside):
+                    wrong.append(f"{file.relative_to(ROOT)}:{line} imports {other}")
     assert not wrong, "\n".join(wrong)
 
 

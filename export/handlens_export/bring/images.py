@@ -1,5 +1,6 @@
 """Training images for a model from elsewhere: those to calibrate and fine-tune on, and some held out to compare on."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,10 +11,13 @@ from handlens.errors import DataError, DataNotFound, EmptyFolder, ImageShapeErro
 from handlens.image import load_image, prepare
 from handlens.manifest import DataSource, InputSpec
 from handlens_data.calibration import CalibrationSet, Pool
+from handlens_data.calibration.lint import FEW
+from handlens_data.calibration.pool import file_sha256
+from handlens_data.calibration.sets import wrong_pixels
 from handlens_export.bring.evaluation import Judge
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-LEAST = 32  # as calib lint has it: ranges measured on fewer are luck
+LEAST = FEW
 MOST_HELD = 256
 
 Draw = Callable[[int, int], tuple[np.ndarray, DataSource]]
@@ -57,11 +61,10 @@ def gather(
     if calibration is not None:
         return _picked(CalibrationSet.load(calibration), calibration, spec, hold_out)
     if images is not None:
-        paths, pool = _found(images), None if judge is None else judge.pool
-        if pool is not None and pool.tested:
-            replace(pool, dataset=images.name, paths=tuple(paths), groups=()).refuse_leaks(range(len(paths)))
-        source = DataSource(name=images.resolve().name or "images", licence="the user's own", split="train", sha256="")
-        return _of_files(paths, source, spec, hold_out, lambda path: _prepared(path, spec))
+        own = pool(images, () if judge is None or judge.pool is None else judge.pool.tested)
+        own.refuse_leaks(range(len(own.paths)))
+        source = DataSource(name=own.dataset, licence=own.licence, split=own.split, sha256="")
+        return _of_files(own.paths, source, spec, hold_out)
     if judge is not None and judge.draw is not None:
         return Given(judge.draw, DataSource(name="the evaluation's own", licence="", split="train", sha256=""))
     if judge is not None and judge.pool is not None:
@@ -72,7 +75,12 @@ def gather(
     )
 
 
-def _found(folder: Path) -> list[Path]:
+def image_files(folder: Path) -> list[Path]:
+    """The image files of a folder and of all folders in it, sorted.
+
+    Raises:
+        DataError: it is no folder, or there are too few.
+    """
     if not folder.is_dir():
         raise DataNotFound(f"--images {folder} is not a folder; give one that holds {', '.join(SUFFIXES)} files")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
@@ -86,9 +94,29 @@ def _found(folder: Path) -> list[Path]:
     return paths
 
 
-def _of_files(
-    paths: Sequence[Path], source: DataSource, spec: InputSpec, hold_out: bool, read: Callable[[Path], Pixels]
-) -> Given:
+def pool(folder: Path, tested: Sequence[Path] = ()) -> Pool:
+    """The images of a folder as a pool to draw from.
+
+    Args:
+        folder: looked through with all folders in it.
+        tested: files that may not be among them.
+
+    Raises:
+        DataError: it is no folder, or there are too few images.
+    """
+    paths = tuple(image_files(folder))
+    return Pool(
+        dataset=folder.resolve().name or "images",
+        split="train",
+        licence="the user's own",
+        sha256=lambda: hashlib.sha256("".join(map(file_sha256, paths)).encode()).hexdigest(),
+        paths=paths,
+        tested=tuple(tested),
+        prepare=prepared,
+    )
+
+
+def _of_files(paths: Sequence[Path], source: DataSource, spec: InputSpec, hold_out: bool) -> Given:
     # The same ones whatever the seed, so that two exports are compared on the same images.
     order = np.random.default_rng(0).permutation(len(paths))
     count = min(MOST_HELD, len(paths) // 4) if hold_out else 0
@@ -96,9 +124,12 @@ def _of_files(
 
     def draw(wanted: int, seed: int) -> tuple[Pixels, DataSource]:
         chosen = np.random.default_rng(seed).permutation(free)[:wanted]
-        return _worth(np.stack([read(paths[index]) for index in chosen]), source.name), source
+        found = np.stack([prepared(paths[index], spec) for index in chosen])
+        if wrong := wrong_pixels(found):
+            raise DataError(f"the images of {source.name} would calibrate a model wrongly: {wrong}")
+        return found, source
 
-    return Given(draw, source, lambda: np.stack([read(paths[index]) for index in held]))
+    return Given(draw, source, lambda: np.stack([prepared(paths[index], spec) for index in held]))
 
 
 def _picked(picked: CalibrationSet, path: Path, spec: InputSpec, hold_out: bool) -> Given:
@@ -113,7 +144,6 @@ def _picked(picked: CalibrationSet, path: Path, spec: InputSpec, hold_out: bool)
             f"{path} holds {len(picked.images)} images; at least {LEAST} are needed, 200 are good: ranges measured on "
             "fewer are luck"
         )
-    _worth(picked.images, str(path))
     source = DataSource(name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256)
     order = np.random.default_rng(0).permutation(len(picked.images))
     count = min(MOST_HELD, len(order) // 4) if hold_out else 0
@@ -130,14 +160,14 @@ def _pooled(pool: Pool, spec: InputSpec) -> Given:
     source = DataSource(name=pool.dataset, licence=pool.licence, split=pool.split, sha256=pool.sha256())
 
     def draw(wanted: int, seed: int) -> tuple[Pixels, DataSource]:
-        chosen = pool.turns(seed)[:wanted].tolist()
+        chosen, found = pool.usable(pool.turns(seed).tolist(), wanted, spec)
         pool.refuse_leaks(chosen)
-        return pool.images(chosen, spec), source
+        return found, source
 
     return Given(draw, source)
 
 
-def _prepared(path: Path, spec: InputSpec) -> Pixels:
+def prepared(path: Path, spec: InputSpec) -> Pixels:
     """An image as the model wants it; one that needs aligning has to be aligned, and of the right size, already."""
     image = load_image(path)
     if spec.geometry != "align":
@@ -148,15 +178,3 @@ def _prepared(path: Path, spec: InputSpec) -> Pixels:
             f"of {spec.height} x {spec.width}: cut them with handlens.image.align"
         )
     return prepare(image, replace(spec, geometry="resize", template=()))
-
-
-def _worth(images: Pixels, name: str) -> Pixels:
-    """Refuses pixels that were scaled to 0..1 before they became integers, and images that are all one colour."""
-    if int(images.max()) <= 1:
-        raise DataError(
-            f"{name}: no pixel is above {int(images.max())}. These look like images scaled to 0..1 and then made "
-            "integers; bring pixels of 0 to 255: the manifest's scale and offset do the rest"
-        )
-    if float(images.reshape(len(images), -1).std(axis=1).max()) == 0.0:
-        raise DataError(f"{name}: every image is of one colour; ranges measured on them would be wrong")
-    return images

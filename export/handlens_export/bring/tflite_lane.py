@@ -7,6 +7,7 @@ forgets the first images.
 import contextlib
 import io
 import re
+import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -271,7 +272,8 @@ def _quantized(model: bytes, recipe: list[dict[str, Any]], statistics: dict[str,
     except ImportError as error:
         raise MissingExtra("litert-quantizer", "export") from error
     try:
-        with quiet.stderr_silenced(), contextlib.redirect_stdout(io.StringIO()):
+        with quiet.stderr_silenced(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of how it opens its own interpreter
             made = quantizer.Quantizer(model, recipe).quantize(
                 statistics, enable_progress_bar=False, enable_progress_report=False
             )

@@ -12,7 +12,9 @@ def sweep(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            help="Run folder; several are a ladder of widths, the first is the yardstick.", show_default=False
+            metavar="RUN",
+            help="Run folder or model; several are a ladder of widths, and the first one's float32 is the yardstick.",
+            show_default=False,
         ),
     ],
     budget: Annotated[str, typer.Option(help="What may be lost against float32: rank1-1.0 is 1.0 points of rank-1.")],
@@ -32,7 +34,9 @@ def sweep(
         ),
     ] = None,
     channels: Annotated[str, typer.Option(help="Percent of the cost to remove with whole channels.")] = "0,25,40",
-    sparsity: Annotated[str, typer.Option(help="Percent of the weights to set to zero.")] = "0,90",
+    sparsity: Annotated[
+        str, typer.Option(help="Percent of the weights to set to zero; a ladder searches between the ends.")
+    ] = "0,90",
     calibration_images: Annotated[str, typer.Option(help="Training images to measure ranges on.")] = "200",
     calibration: Annotated[
         Path | None, typer.Option(help="Picked images (handlens calib pick) to measure ranges on, instead of a draw.")

@@ -8,6 +8,7 @@ float tensors between them, and QUANTIZE and DEQUANTIZE where they meet int8.
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import flatbuffers
 import numpy as np
 
 from handlens.errors import EngineWrong
@@ -127,7 +128,7 @@ class _Pass(_File):
             for output in signature.outputs:
                 output.tensorIndex = self._ending(output.tensorIndex)
         self._swept()
-        builder = _builder()
+        builder = flatbuffers.Builder(1 << 20)
         builder.Finish(self.parsed.Pack(builder), file_identifier=b"TFL3")
         return compact(bytes(builder.Output()))
 
@@ -282,9 +283,3 @@ def _stored(node: Node) -> Iterable[np.ndarray]:
                 yield array.T
             case _:
                 yield array
-
-
-def _builder() -> Any:
-    import flatbuffers
-
-    return flatbuffers.Builder(1 << 20)

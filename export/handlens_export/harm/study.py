@@ -23,6 +23,7 @@ from handlens_export.progress import Bar
 from handlens_train.exportable import Match
 
 IMAGES = 32  # that units are ranked on
+_FEW = 4  # layers that are taken back one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,13 @@ class Study:
         missing = [unit.name for unit in self.lane.units if unit.name not in known]
         if missing:
             wanted = self.lane.answers((), self.images)
-            with Bar("each layer alone in int8", len(missing)) as bar:
-                for done, name in enumerate(missing, 1):
-                    known[name] = output_error(wanted, self.lane.answers([name], self.images), self.matching)
-                    bar.update(done)
-            self._save()
+            try:
+                with Bar("each layer alone in int8", len(missing)) as bar:
+                    for done, name in enumerate(missing, 1):
+                        known[name] = output_error(wanted, self.lane.answers([name], self.images), self.matching)
+                        bar.update(done)
+            finally:
+                self._save()
         return {unit.name: known[unit.name] for unit in self.lane.units}
 
     @property
@@ -122,8 +125,8 @@ class Study:
     def repaired(self, max_drop: float, max_minutes: float) -> Tried:
         """The fewest units found in float so that no more than `max_drop` points are lost; all, if that never is.
 
-        So many of the most harmful as it takes; then every one of these is taken back, the least harmful first, if the
-        budget holds without it.
+        So many of the most harmful as it takes; then these are taken back, the least harmful first, where the budget
+        holds without them.
 
         Args:
             max_drop: points of the primary metric.
@@ -142,15 +145,27 @@ class Study:
             middle = (low + high) // 2
             tried = self._told(self.tried(ranking[:middle]))
             low, high, found = (low, middle, tried) if tried.holds(max_drop) else (middle, high, found)
-        floats = list(ranking[:high])
-        for name in reversed(ranking[: high - 1]):  # without the last it did not hold
-            if time.monotonic() - began > 60 * max_minutes:
-                self._say(f"{max_minutes:g} minutes are over: {len(floats)} layers stay in float without another look")
+        return self._taken_back(found, list(ranking[: high - 1]), max_drop, began + 60 * max_minutes)
+
+    def _taken_back(self, found: Tried, floats: list[str], max_drop: float, until: float) -> Tried:
+        """What holds with as many of `floats` as possible in int8 again, the least harmful (the last) first.
+
+        Many are taken back by halves, then quarters, and so on, so that a few culprits among them are found soon.
+        """
+        size = len(floats) // 2 if len(floats) > _FEW else 1
+        while floats:
+            free = floats[::-1]
+            for start in range(0, len(free), size):
+                if time.monotonic() > until:
+                    self._say(f"the time is over: {len(found.floats)} layers stay in float without another look")
+                    return found
+                chunk = free[start : start + size]
+                tried = self._told(self.tried([name for name in found.floats if name not in chunk]))
+                if tried.holds(max_drop):
+                    found, floats = tried, [name for name in floats if name not in chunk]
+            if size == 1:
                 break
-            tried = self._told(self.tried([other for other in floats if other != name]))
-            if tried.holds(max_drop):
-                floats.remove(name)
-                found = tried
+            size //= 2
         return found
 
     def _told(self, tried: Tried) -> Tried:

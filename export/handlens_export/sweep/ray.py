@@ -36,7 +36,7 @@ class Cluster:
         """Joins a cluster.
 
         Args:
-            address: of its head, HOST:6379; auto on one of its machines; ray://HOST:10001 from outside of it.
+            address: of its head, HOST:6379, or auto; this process runs on one of its machines.
             threads: processors that a trial takes.
             say: told when a machine is lost or joins.
             command: what runs a trial, see `guard.carry_out`; None for each machine's own handlens.
@@ -86,7 +86,8 @@ class Cluster:
         """Waits until a trial has ended, at most `seconds`; each that has, once.
 
         Raises:
-            OptionError: a machine cannot take trials: another handlens, or no run folder or data at its path.
+            OptionError: the cluster is gone, or a machine cannot take trials: it has another handlens, or lacks the run
+                folder or the data.
         """
         self._notice()
         if not self._running:
@@ -110,6 +111,11 @@ class Cluster:
     def _result(self, reference: Any) -> Result:
         try:
             found = self._ray.get(reference)
+        except self._ray.exceptions.LocalRayletDiedError as error:
+            raise OptionError(
+                f"--ray {self._address}: the cluster is gone, or this machine's part of it. Start it again and give "
+                "the same command; what has ended is kept."
+            ) from error
         except self._ray.exceptions.RayError as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = f"{type(error).__name__} of Ray: {lines[-1] if lines else 'no word'}"
@@ -141,7 +147,9 @@ class Cluster:
 
 def _knock(address: str) -> None:
     """Raises an OSError unless somebody listens at HOST:PORT; Ray itself would try for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise ValueError("it is for Ray's client; run the sweep on a machine of the cluster")
+    host, colon, port = address.rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
 

@@ -11,13 +11,13 @@ from handlens_export.sweep.selection import done
 
 
 def take(database: Database, progress: Callable[[str], None], rounds: int = 12) -> None:
-    """Times every artifact of a sweep and keeps the figures, unless all have been timed in turns already.
+    """Times every artifact of a sweep and keeps the figures, unless nothing is new since they were taken.
 
     An artifact that its engine refuses stays without a time.
     """
     trials = done(database.rows())
-    moments = {trial.row.timed for trial in trials}
-    if not trials or (len(moments) == 1 and None not in moments):
+    taken = max((trial.row.timed or 0.0 for trial in trials), default=0.0)
+    if all(trial.row.begun < taken for trial in trials):
         return
     opened = []
     for trial in trials:

@@ -1,4 +1,4 @@
-"""In the worker: fine-tuning of a tf_keras network, with the loss, the images and the batches that handlens's own has."""
+"""In the worker: fine-tuning of a tf_keras network, with the loss, images and batches that handlens's own has."""
 
 import time
 from collections.abc import Callable, Mapping

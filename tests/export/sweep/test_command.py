@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from typer import Typer
@@ -108,6 +108,31 @@ def test_a_budget_that_nothing_meets_names_the_nearest(make_run: Any, stubbed: A
     assert again.exit_code == 0 and len((tmp_path / "run" / "log").read_text().splitlines()) == 3
 
 
+def test_ctrl_c_keeps_what_has_ended(
+    make_run: Any, stubbed: Any, stub: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Local):
+        """Ctrl-C comes after the first trial."""
+
+        seen: ClassVar[list[Any]] = []
+
+        def finished(self, seconds: float) -> Any:
+            if self.seen:
+                raise KeyboardInterrupt
+            self.seen.append(super().finished(10.0))
+            return self.seen[0]
+
+    stubbed(float16=0.1, int8=0.4)
+    given = (make_run(), "--budget", "accuracy-0.5", "--out", tmp_path / "out", "--recipes", "float16,int8")
+    with monkeypatch.context() as patch:
+        patch.setattr(lab, "Local", lambda jobs: Interrupted(jobs, stub))
+        cut = invoke(*given)
+    assert cut.exit_code == 130 and "The same command goes on from there" in cut.output
+    assert invoke(*given).exit_code == 0
+    log = [line.split()[0] for line in (tmp_path / "run" / "log").read_text().splitlines()]
+    assert log.count("float32") == 1 and {"float16", "int8"} <= set(log)
+
+
 @pytest.mark.slow
 def test_real_trials_killed_and_resumed(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
@@ -120,7 +145,7 @@ def test_real_trials_killed_and_resumed(tmp_path: Path) -> None:
     out, run = tmp_path / "out", tmp_path / "run"
     subprocess.run(handlens("train", "facecheck", "--out", run, "--epochs", 8), check=True, capture_output=True)
     command = handlens(
-        "sweep", run, "--budget", "accuracy-50", "--out", out, "--recipes", "float16,int8", "--trial-minutes", 3
+        "sweep", run, "--budget", "accuracy-50", "--out", out, "--recipes", "float16", "--trial-minutes", 5
     )
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while first.poll() is None and "done" not in states(out).values():
@@ -131,7 +156,7 @@ def test_real_trials_killed_and_resumed(tmp_path: Path) -> None:
     assert len(before) == 1
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
-    assert set(states(out).values()) == {"done"} and len(states(out)) == 3
+    assert set(states(out).values()) == {"done"} and len(states(out)) == 2
     assert before[0] in rows(out, "p50_ms IS NOT NULL")  # as it was, but for the time that it has now
     assert "within 50 points of accuracy" in found.stdout
 
