@@ -101,7 +101,8 @@ def _layer(call: Mapping[str, Any]) -> Any:
     try:
         return cls.from_config({**plain, "name": name})
     except (TypeError, ValueError) as error:
-        raise Unsupported(name, f"{kind} {config.get('activation') or ''}".strip(), str(error)) from error
+        words = str(error).split("Exception encountered:")[-1].split("Please ensure")[0].strip()
+        raise Unsupported(name, f"{kind} {config.get('activation') or ''}".strip(), f"tf_keras: {words}") from error
 
 
 def _parameters(cls: type) -> set[str]:

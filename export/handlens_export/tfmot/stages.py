@@ -37,6 +37,7 @@ def check(model: Any, order: Order) -> None:
     Raises:
         Unsupported: it has no quantized form of one; the message counts them all.
     """
+    plain = default_8bit_quantize_scheme.Default8BitQuantizeScheme().get_quantize_registry()
     registry = _scheme(order).get_quantize_registry()
     refused = []
     for layer in model.layers:
@@ -47,7 +48,7 @@ def check(model: Any, order: Order) -> None:
         named = f"{kind} {activation}" if kind == "Activation" else kind
         try:
             # As quantize_apply asks, so that the words are tfmot's.
-            if not registry.supports(layer):
+            if not (plain.supports(layer) and registry.supports(layer)):
                 raise RuntimeError(f"Layer {layer.name}:{type(layer)} is not supported.")
             config = registry.get_quantize_config(layer)
             config.get_output_quantizers(layer)
