@@ -60,7 +60,7 @@ def networks(folders: Sequence[Path]) -> dict[str, list[Item]]:
 
 
 def _primary(row: ReportRow, drop: PairedDrop | None) -> Score | None:
-    for measured in row.measured:
+    for measured in sorted(row.measured, key=lambda measured: measured.split != "val"):
         name = measured.primary if drop is None else drop.metric
         if drop is None or (measured.dataset, measured.split) == (drop.dataset, drop.split):
             return measured.score(name) or (measured.scores[0] if measured.scores else None)
@@ -68,15 +68,15 @@ def _primary(row: ReportRow, drop: PairedDrop | None) -> Score | None:
 
 
 def chosen(items: Sequence[Item], budget: float) -> list[tuple[str, Item]]:
-    """(smallest by what, artifact) of those that lose at most `budget` points; none where none does."""
+    """(" as it is" or " gzipped", artifact) of those that lose at most `budget` points; none where none does."""
     within = [item for item in items if item.row.recipe != "float32" and item.loss <= budget]
     if not within:
         return []
     by_file = min(within, key=lambda item: item.row.size)
     by_gzip = min(within, key=lambda item: item.row.gzip_size)
     if by_file is by_gzip:
-        return [("file, gzip", by_file)]
-    return [("file", by_file), ("gzip", by_gzip)]
+        return [("", by_file)]
+    return [(" as it is", by_file), (" gzipped", by_gzip)]
 
 
 def times(items: Sequence[Item], rounds: int) -> dict[Path, float]:
@@ -106,12 +106,15 @@ def main() -> None:
         if options.all:
             table += [("", item) for item in sorted(items, key=lambda item: item.row.size)]
             continue
-        table.append(("float32", references[name]))
+        table.append(("", references[name]))
+        picked: dict[Path, tuple[list[str], Item]] = {}
         for budget in options.budget or (0.5, 1.0):
             picks = chosen(items, budget)
-            table += [(f"{budget:g} by {what}", item) for what, item in picks]
+            for what, item in picks:
+                picked.setdefault(item.artifact.path, ([], item))[0].append(f"{budget:.1f}{what}")
             if not picks:
                 print(f"{name}: nothing within {budget:g} points", file=sys.stderr)
+        table += [(", ".join(words), item) for words, item in picked.values()]
     clock = times([item for _, item in table], options.rounds) if options.time else {}
     print(f"| {' | '.join(_HEAD)} |\n|{'---|' * len(_HEAD)}")
     for what, item in table:

@@ -73,7 +73,17 @@ class Workshop:
     """Makes networks from one run; what two recipes share is made once."""
 
     def __init__(self, source: Exportable, kept: store.Store, options: Options, say: Callable[[str], None]) -> None:
-        """Takes the run, where to keep finished work, and where to report to."""
+        """Takes the run, where to keep finished work, and where to report to.
+
+        Raises:
+            DataError: picked images are of another size than the network takes.
+        """
+        spec, picked = source.input, options.calibration
+        if picked is not None and picked.images.shape[1:] != (spec.height, spec.width, spec.channels):
+            raise DataError(
+                f"the picked images are {picked.images.shape[1:]} each; {source.name} takes "
+                f"{(spec.height, spec.width, spec.channels)}. Pick some for it: handlens calib pick FILE"
+            )
         self.source, self.kept, self.options, self.say = source, kept, options, say
         self.matching = matching.matches(source.outputs, source.matching)
 
@@ -87,17 +97,11 @@ class Workshop:
         """uint8 (N, H, W, C) images from the training split, and their source.
 
         Raises:
-            DataError: the picked ones are of another size, or there is none.
+            DataError: there is none.
         """
         picked = self.options.calibration
         if picked is not None:
-            spec = self.source.input
             images = picked.images
-            if images.shape[1:] != (spec.height, spec.width, spec.channels):
-                raise DataError(
-                    f"the picked images are {images.shape[1:]} each; {self.source.name} takes "
-                    f"{(spec.height, spec.width, spec.channels)}. Pick some for it: handlens calib pick FILE"
-                )
             source = DataSource(
                 name=picked.dataset, licence=picked.licence, split=picked.split, sha256=picked.split_sha256
             )

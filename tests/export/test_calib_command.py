@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from handlens.artifact import Artifact, write_artifact
-from handlens.errors import DataError, GateFailed, OptionError
+from handlens.errors import DataError, GateFailed, OptionError, SplitLeak
 from handlens.golden import GENERATORS, generate
 from handlens.image import to_tensor
 from handlens_data.calibration import CalibrationSet, Pool, activations
@@ -74,6 +74,27 @@ def test_another_way_to_draw_and_a_task_without_files_are_refused(
     assert isinstance(error, OptionError) and "random, diversity" in str(error)
     monkeypatch.setattr(tasks, "get", lambda name: SimpleNamespace())
     assert "no files to pick from" in str(run("pick", artifact.path, "--out", tmp_path / "x.npz").exception)
+
+
+def test_an_image_that_another_task_tests_is_refused(
+    artifact: Artifact, pictures: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tasks.get("reid").pool(tmp_path)
+    copy = tmp_path / "elsewhere.raw"
+    copy.write_bytes(mine.paths[7].read_bytes())
+    other = replace(mine, tested=(copy,))
+
+    def task(name: str) -> SimpleNamespace:
+        def pool(data: Path) -> Pool:
+            if name == "pets":
+                raise DataError("its data is not here")
+            return mine if name == artifact.manifest.task else other
+
+        return SimpleNamespace(pool=pool)
+
+    monkeypatch.setattr(tasks, "get", task)
+    error = run("pick", artifact.path, "--out", tmp_path / "x.npz", "--count", COUNT).exception
+    assert isinstance(error, SplitLeak) and "elsewhere.raw" in str(error)
 
 
 def test_a_model_of_numbers_has_nothing_to_calibrate(
@@ -200,6 +221,20 @@ def test_an_int8_model_has_no_float_activations(artifact: Artifact, tmp_path: Pa
     other = write_artifact(tmp_path / "int8.tflite", artifact.model, artifact.kind, manifest, artifact.goldens)
     with pytest.raises(OptionError, match="float32 .tflite"):
         activations.measure(other, np.zeros((1, 1, 1, 3), np.uint8))
+
+
+def test_picked_images_of_another_size_are_refused_before_any_work(
+    artifact: Artifact, pictures: np.ndarray, tmp_path: Path
+) -> None:
+    from handlens_export.prepare import Options, Workshop
+    from handlens_export.store import Store
+
+    out = tmp_path / "picked.npz"
+    run("pick", artifact.path, "--out", out, "--count", 40)
+    spec = replace(artifact.manifest.input, height=artifact.manifest.input.height * 2)
+    source: Any = SimpleNamespace(input=spec, name="net")
+    with pytest.raises(DataError, match="the picked images are .* each; net takes"):
+        Workshop(source, Store(tmp_path), Options(calibration=CalibrationSet.load(out)), print)
 
 
 def test_two_tables_side_by_side(tmp_path: Path) -> None:

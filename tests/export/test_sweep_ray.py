@@ -138,6 +138,37 @@ def test_what_a_machine_cannot_run_is_refused_and_a_stop_leaves_no_process(clust
     assert seed == "77" and not alive(int(pid))
 
 
+@pytest.mark.slow
+def test_ray_s_own_errors_fail_a_trial_or_end_the_sweep_when_the_cluster_is_gone(
+    cluster: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    def broken(error: Exception) -> None:
+        def get(reference: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(ray, "get", get)
+
+    def ended() -> list[tuple[str, Result]]:
+        lanes.start(order(wanted))
+        while not (found := lanes.finished(1)):
+            pass
+        return found
+
+    lanes, wanted = Cluster(cluster.address), replace(trial(place, 1), source=str(place / "absent"))
+    try:
+        broken(ray.exceptions.WorkerCrashedError())
+        ((key, result),) = ended()
+        assert key == wanted.key and result.outcome.state == "failed"
+        assert result.outcome.reason.startswith("WorkerCrashedError of Ray: The worker died")
+        broken(ray.exceptions.LocalRayletDiedError())
+        with pytest.raises(OptionError, match="the cluster is gone, .* give the same command"):
+            ended()
+    finally:
+        lanes.stop()
+
+
 def test_an_address_where_nobody_listens_is_refused_at_once() -> None:
     pytest.importorskip("ray")
     with socket.socket() as free:

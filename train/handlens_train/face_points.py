@@ -70,12 +70,12 @@ def _points(model: FaceDetector, pixels: np.ndarray) -> np.ndarray | None:
     return None if face is None or face.points is None else np.array(face.points)
 
 
-def aligner(detector: Path) -> Callable[[Path, InputSpec], np.ndarray | None]:
+def aligner(detector: Path | None) -> Callable[[Path, InputSpec], np.ndarray | None]:
     """A function from a photograph's file to the aligned face as a model's input takes it; None where there is no face.
 
-    The detector is opened when the first one is asked for.
+    The detector (None for the zoo's) is looked for when the first one is asked for.
     """
-    opened = functools.cache(lambda: FaceDetector.load(detector))
+    opened = functools.cache(lambda: FaceDetector.load(find_detector(detector)))
 
     def aligned(path: Path, spec: InputSpec) -> np.ndarray | None:
         pixels = load_image(path)

@@ -69,7 +69,10 @@ class CalibrationSet:
                 f"tensors with handlens calib lint, and draw a set with handlens calib pick FILE --out SET.npz"
             )
         try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as saved:
+            content = path.read_bytes()
+            if not zipfile.is_zipfile(io.BytesIO(content)):
+                raise ValueError("it is no .npz file")
+            with np.load(io.BytesIO(content), allow_pickle=False) as saved:
                 images, facts = saved["images"], json.loads(saved["facts"].tobytes())
             if facts.pop("schema") != SCHEMA:
                 raise ValueError(f"its schema is not {SCHEMA}")

@@ -124,7 +124,7 @@ def agreement(
             rows.append(_alike(np.where(seen, got, 0.0), np.where(seen, values, 0.0), centred=False))
         else:
             rows.append(_alike(got, values))
-    return np.mean(rows, axis=0)
+    return np.asarray(np.mean(rows, axis=0))
 
 
 def _alike(found: np.ndarray, wanted: np.ndarray, centred: bool = True) -> np.ndarray:

@@ -50,7 +50,12 @@ def judge(name: str, data: Path | None) -> Judge:
     task = tasks.get(name)
     root = where.find(data) if task.READS_DATA else None
     pool = task.pool(root) if hasattr(task, "pool") and root is not None else None
-    return Judge(task.PRIMARY, lambda path, split, engine=None: task.evaluate(path, root, split, engine), pool=pool)
+
+    def evaluate(path: Path, split: str, engine: str | None = None) -> Evaluation:
+        found: Evaluation = task.evaluate(path, root, split, engine)
+        return found
+
+    return Judge(task.PRIMARY, evaluate, pool=pool)
 
 
 def _of_module(file: Path, data: Path | None) -> Judge:

@@ -114,7 +114,7 @@ def _unpack_float16(parsed: Any, graph: Any) -> None:
     kinds, dtypes = _names()
     kept = []
     for op in graph.operators:
-        source = graph.tensors[op.inputs[0]] if len(op.inputs) else None
+        source: Any = graph.tensors[op.inputs[0]] if len(op.inputs) else None
         data = None if source is None else parsed.buffers[source.buffer].data
         is_cast = kinds[_code(parsed.operatorCodes[op.opcodeIndex])] == "DEQUANTIZE"
         if not is_cast or data is None or not len(data) or dtypes[source.type] != "FLOAT16":
@@ -175,7 +175,7 @@ def _same(graph: Any, first: int, second: int) -> bool:
     if a.quantization.scale is None or b.quantization.scale is None:
         return False
     scales, zeros = zip(*((list(t.quantization.scale), list(t.quantization.zeroPoint)) for t in (a, b)), strict=True)
-    return scales[0] == scales[1] and zeros[0] == zeros[1]
+    return bool(scales[0] == scales[1] and zeros[0] == zeros[1])
 
 
 def _drop_unused(parsed: Any, graph: Any) -> None:

@@ -1,6 +1,7 @@
 """A SavedModel folder becomes a float32 `.tflite` with a batch of 1, checked against what it came from."""
 
 import contextlib
+import importlib
 import tempfile
 import warnings
 from pathlib import Path
@@ -34,7 +35,7 @@ def to_tflite(folder: Path, described: Manifest) -> bytes:
         EngineWrong: the converted file answers otherwise than the SavedModel.
     """
     tf: Any = quiet.tensorflow()
-    _refuse_unsafe(tf, folder)
+    _refuse_unsafe(folder)
     try:
         with quiet.stderr_silenced():
             loaded = tf.saved_model.load(str(folder))
@@ -52,7 +53,7 @@ def to_tflite(folder: Path, described: Manifest) -> bytes:
             super().__init__()
             self.inner = loaded
 
-        @tf.function(input_signature=[tf.TensorSpec(spec.shape, tf.float32, name=spec.name)])
+        @tf.function(input_signature=[tf.TensorSpec(spec.shape, tf.float32, name=spec.name)])  # type: ignore[untyped-decorator]
         def serve(self, image: Any) -> Any:
             return function(**{feed: image})
 
@@ -70,10 +71,8 @@ def to_tflite(folder: Path, described: Manifest) -> bytes:
     return model
 
 
-def _refuse_unsafe(tf: Any, folder: Path) -> None:
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    proto = saved_model_pb2.SavedModel()
+def _refuse_unsafe(folder: Path) -> None:
+    proto = importlib.import_module("tensorflow.core.protobuf.saved_model_pb2").SavedModel()
     try:
         proto.ParseFromString((folder / "saved_model.pb").read_bytes())
     except Exception as error:  # protobuf's own class, which moved between its versions

@@ -37,10 +37,7 @@ def pick(
     """Draw images of the task's training split, prepared for FILE's input, and refuse any that is tested, too."""
     from handlens.artifact import Artifact
     from handlens.errors import OptionError
-    from handlens_data import where
     from handlens_data.calibration import pick as draw
-    from handlens_export import figures
-    from handlens_train import tasks
 
     if by not in ("random", "diversity"):
         raise OptionError(f"--by is {by!r}; valid: random, diversity")
@@ -55,13 +52,7 @@ def pick(
 
         pool = own.pool(images)
     else:
-        task = tasks.get(artifact.manifest.task)
-        if not hasattr(task, "pool"):
-            raise OptionError(
-                f"task {artifact.manifest.task!r} has no files to pick from; handlens export draws by itself"
-            )
-        options = figures.options_for(artifact.manifest.task, getattr(task, "OPTIONS", ()), {"detector": detector})
-        pool = task.pool(where.find(data), **options)
+        pool = _pool(artifact.manifest.task, data, detector)
     if by == "diversity":
         from handlens_export.outputs import Rows
 
@@ -72,7 +63,7 @@ def pick(
     picked.save(out)
     typer.echo(
         f"{out}: {count} images of {picked.dataset}/{picked.split}, by {picked.by}, seed {seed}, "
-        f"sha256 {picked.sha256[:16]}"
+        f"sha256 {picked.sha256[:16]}" + (f"; none is among {len(pool.tested):,} tested images" if pool.tested else "")
     )
 
 
@@ -106,9 +97,10 @@ def lint(
     for finding in findings:
         typer.echo(f"{finding.severity}: {finding.about}: {finding.what}\n    fix: {finding.fix}")
     errors = sum(finding.severity == "error" for finding in findings)
-    typer.echo(f"{images}: {errors} errors, {len(findings) - errors} warnings")
+    warnings = len(findings) - errors
+    typer.echo(f"{images}: {errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}")
     if errors:
-        raise GateFailed(f"{images} would calibrate {file.name} wrongly: {errors} of the findings above are errors")
+        raise GateFailed(f"{images} would calibrate {file.name} wrongly: see the error{'s' * (errors > 1)} above")
 
 
 @app.command()
@@ -129,6 +121,29 @@ def compare(
         ends = "  ".join(f"{low:>10.4g} to {high:<10.4g}" for low, high in (change.old, change.new))
         typer.echo(f"  {change.name:<{width}}  {ends} {change.growth:>6.1%}")
     typer.echo(f"{sum(change.growth > 0.1 for change in changes)} of {len(changes)} ranges moved by more than 10%")
+
+
+def _pool(name: str, data: Path | None, detector: Path | None) -> Any:
+    """The training images of a task, which no task may test.
+
+    Raises:
+        OptionError: it has none, or takes no detector.
+    """
+    from dataclasses import replace
+
+    from handlens.errors import OptionError
+    from handlens_data import where
+    from handlens_export import figures
+    from handlens_train import tasks
+    from handlens_train.tested import tested_elsewhere
+
+    task = tasks.get(name)
+    if not hasattr(task, "pool"):
+        raise OptionError(f"task {name!r} has no files to pick from; handlens export draws by itself")
+    options = figures.options_for(name, getattr(task, "OPTIONS", ()), {"detector": detector})
+    folder = where.find(data)
+    pool = task.pool(folder, **options)
+    return replace(pool, tested=tuple(dict.fromkeys((*pool.tested, *tested_elsewhere(folder, name)))))
 
 
 def _tensors(path: Path) -> Any:

@@ -13,6 +13,7 @@ from handlens_export.pareto.collect import Found, collect
 from handlens_export.pareto.page import page
 from handlens_export.pareto.rows import Content, Row
 from handlens_export.report import measure
+from handlens_export.report.rows import Timing
 
 RECORDED = (
     "Times are those that each sweep took on its own machine, its artifacts in turns, one thread; times of two sweeps "
@@ -68,9 +69,9 @@ def _timed(found: Found, progress: Callable[[str], None]) -> Content:
     times = measure.measure_all(opened, progress=progress)
     taken = {path: times.get(key) for path, key in keys.items()}
 
-    def timing(row: Row) -> measure.Timing | None:
+    def timing(row: Row) -> Timing | None:
         got = taken.get(found.files.get(row.key, Path()))
-        return got if isinstance(got, measure.Timing) else None
+        return got if isinstance(got, Timing) else None
 
     floats = {(r.origin, r.model, r.format): timing(r) for r in found.content.rows if r.recipe == "float32"}
     rows = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handlens.artifact import KINDS
-from handlens.errors import EmptyFolder, InputError
+from handlens.errors import DataError, EmptyFolder, InputError, SchemaTooNew
 from handlens_export.pareto.rows import Change, Content, Metric, Row
 from handlens_export.report.boards import Board, Entry, boards, reference_of
 from handlens_export.report.collect import collect as collect_artifacts
@@ -33,7 +33,8 @@ def collect(folders: Sequence[Path], title: str = "") -> Found:
     Raises:
         InputError: one of them is no folder.
         EmptyFolder: one holds neither a sweep nor an artifact.
-        DataError, SchemaTooNew: a sweep's database is damaged or of a newer handlens.
+        DataError, SchemaTooNew: a given folder's own database is damaged or of a newer handlens; one of those below
+            it is listed as unread.
     """
     rows: list[Row] = []
     files: dict[str, Path] = {}
@@ -45,12 +46,22 @@ def collect(folders: Sequence[Path], title: str = "") -> Found:
             raise InputError(f"{folder} is not a folder; expected that of handlens sweep (its --out), or of artifacts")
         sweeps = [found.parent for found in sorted(folder.rglob(FILE)) if not _hidden(found, folder)]
         for sweep in sweeps:
-            if sweep.resolve() not in seen:
-                seen.add(sweep.resolve())
-                mine = _of_sweep(sweep, _name(sweep, folder), len(rows), files)
-                rows += mine
-                done = sum(row.state == "done" for row in mine)
-                origins.append(f"{_name(sweep, folder)}: a sweep of {len(mine)} trials, {done} with an artifact")
+            if sweep.resolve() in seen:
+                continue
+            seen.add(sweep.resolve())
+            name = _name(sweep, folder)
+            try:
+                mine = _of_sweep(sweep, name, len(rows), files)
+            except (DataError, SchemaTooNew) as error:
+                if sweep == folder:
+                    raise
+                unread.append(
+                    (f"{name}/{FILE}", str(error).replace(str(sweep.absolute()), name).replace(str(sweep), name))
+                )
+                continue
+            rows += mine
+            done = sum(row.state == "done" for row in mine)
+            origins.append(f"{name}: a sweep of {len(mine)} trials, {done} with an artifact")
         others = [path for path in _models(folder) if not any(sweep in path.parents for sweep in sweeps)]
         if others:
             mine, broken = _of_folder(folder, others, len(rows), files)

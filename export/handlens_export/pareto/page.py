@@ -9,6 +9,7 @@ from handlens_export.pareto.table import table
 from handlens_export.report.markup import Markup, el
 from handlens_export.report.page import POLICY
 
+MANY = 1000  # rows
 FILTERS = (
     ("task", "task"),
     ("model", "model"),
@@ -56,6 +57,7 @@ def page(content: Content) -> str:
             el("main", body),
             el("div", id="tip", role="status"),
             el("script", _inline("pareto", "script.js")),
+            class_="many" if len(content.rows) > MANY else None,
         ),
         lang="en",
     )

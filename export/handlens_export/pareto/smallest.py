@@ -32,9 +32,13 @@ def smallest(rows: Sequence[Row]) -> Markup:
         groups.setdefault((row.board, row.origin, row.model if row.number is None else ""), []).append(row)
     lines = [_line(group) for _, group in sorted(groups.items(), key=lambda item: str(item[0]))]
     head = [el("th", "network", scope="col"), el("th", "measured on", scope="col")]
-    head += [el("th", f"smallest within {points:g} point{'s' * (points != 1)}", scope="col") for points in ALLOWED]
+    head += [el("th", _heading(points), scope="col") for points in ALLOWED]
     whole = el("table", el("thead", el("tr", head)), el("tbody", lines))
     return el("div", whole, class_="scroll smallest", tabindex=0, role="region", aria_label="smallest artifacts")
+
+
+def _heading(points: float) -> str:
+    return f"smallest within {points:g} point{'s' * (points != 1)}"
 
 
 def _line(group: Sequence[Row]) -> Markup:
@@ -51,8 +55,11 @@ def _found(group: Sequence[Row], points: float, *, many: bool) -> Markup:
     """The smallest file, and below it the one that is smaller after gzip, if that is another."""
     found = dict.fromkeys(row for gzip in (False, True) if (row := within(group, points, gzip=gzip)))
     if not found:
-        return el("td", words.NONE, el("small", "none of them"), class_="quiet")
-    return el("td", [el("div", _told(row, many=many), data_row=row.key) for row in found])
+        nearest = max(group, key=lambda row: row.change.value if row.change else -1.0)
+        name = nearest.label if many else nearest.label.removeprefix(f"{nearest.model} ")
+        near = el("small", f"nearest: {name}, {change_text(nearest)} points")
+        return el("td", el("span", words.NONE), near, class_="quiet", data_head=_heading(points), data_row=nearest.key)
+    return el("td", [el("div", _told(row, many=many), data_row=row.key) for row in found], data_head=_heading(points))
 
 
 def _told(row: Row, *, many: bool) -> list[Markup]:

@@ -44,14 +44,14 @@ def table(rows: Sequence[Row], fronts: Mapping[str, Sequence[str]]) -> Markup:
 def _columns(fronts: Mapping[str, Sequence[str]]) -> list[Column]:
     return [
         Column("artifact", "", "model and recipe; the file or the trial below", lambda r: _artifact(r, fronts), False),
-        Column("task", "", "and the data it was measured on", _task, False),
-        Column("state", "", "how the trial ended", _state, False),
         Column("metric", "%", "the primary metric, with its 95% interval", _metric),
         Column("change", "points", "against float32: paired difference with its 95% interval", _change),
         Column("size", "bytes", "of the file, and as a share of float32", lambda r: _bytes(r.size, r.size_ratio)),
         Column("gzip", "bytes", "after gzip -9: a download", lambda r: _bytes(r.gzip_size, r.gzip_ratio)),
         Column("p50", "ms", "median time of one run of the model alone, and 90th percentile", _time),
         Column("time", "× float32", "where both were timed in turns", _ratio),
+        Column("task", "", "and the data it was measured on", _task, False),
+        Column("state", "", "how the trial ended", _state, False),
         Column("more", "", "calibration, seed, and what the trial took", _more, False),
     ]
 
@@ -89,6 +89,8 @@ def _cell(column: Column, cell: Cell) -> Markup:
 def _artifact(row: Row, fronts: Mapping[str, Sequence[str]]) -> Cell:
     on = fronts.get(row.key)
     badge = el("span", "Pareto", class_="badge", title="on the front of " + ", ".join(on)) if on else None
+    if row.state != DONE:
+        badge = el("span", row.state, class_="badge failed", title=row.reason)
     where = f"{row.origin}/{row.path}" if row.number is None else f"{row.origin}, trial {row.number}"
     return Cell(join([el("span", row.label, title=row.path or "no artifact"), badge]), where, row.label, "artifact")
 
@@ -136,7 +138,7 @@ def _ratio(row: Row) -> Cell:
 
 def _more(row: Row) -> Cell:
     facts = dict(row.facts)
-    first = facts.pop("calibration", "")
-    seed = facts.pop("seed", "")
+    first, seed = facts.pop("calibration", ""), facts.pop("seed", "")
+    drawn = ", ".join(part for part in (first, f"seed {seed}" if seed else "") if part)
     rest = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in ("parameters", "engine", "host"))
-    return Cell(f"{first}{f', seed {seed}' if seed else ''}" or words.NONE, rest, first, "more")
+    return Cell(drawn or words.NONE, rest, first, "more")

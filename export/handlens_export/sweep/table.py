@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from handlens_export.sweep.database import Row
-from handlens_export.sweep.selection import Done, best, done, front
+from handlens_export.sweep.selection import Done, best, cost, done, front
 from handlens_export.sweep.space import Objective
 
 _SHOWN = 40  # rows of a table; the page has all
@@ -54,7 +54,7 @@ def show(rows: Sequence[Row], allowed: float, objective: Objective) -> None:
     for header in ("bytes", "ratio", "gzip", "ratio", parent.metric, "loss, points (95%)", "ms"):
         table.add_column(header, justify="right")
     ahead = front(trials, objective)
-    ranked = sorted(trials, key=lambda trial: (trial.figures.loss > allowed, trial.figures.gzip_size))
+    ranked = sorted(trials, key=lambda trial: (trial.figures.loss > allowed, cost(trial, objective)))
     for trial in ranked[:_SHOWN]:
         style = "bold green" if trial is chosen else "dim" if trial.figures.loss > allowed else None
         table.add_row(*_cells(trial, trials[0], several, trial.row.number in ahead), style=style)

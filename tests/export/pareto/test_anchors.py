@@ -17,7 +17,9 @@ def test_every_anchor_is_of_a_task_in_fractions_with_a_source() -> None:
         assert anchor.task in ("", *tasks.names()), anchor.name
         assert anchor.value is None or 0 < anchor.value <= 1, anchor.name
         assert anchor.source.url.startswith("https://") and anchor.source.title, anchor.name
-        assert not anchor.task or anchor.metric == tasks.get(anchor.task).PRIMARY, anchor.name
+        # PA-100K's mA is a mean of recalls; ours of attributes is judged by another mean, so no mark is drawn of it.
+        known = ("mean_recall",) if anchor.task == "attributes" else ()
+        assert not anchor.task or anchor.metric in (tasks.get(anchor.task).PRIMARY, *known), anchor.name
         assert (anchor.ms is None) == (not anchor.device), f"{anchor.name}: a time without its device says nothing"
         if anchor.checked:
             assert date.fromisoformat(anchor.checked)

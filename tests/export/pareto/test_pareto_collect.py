@@ -100,6 +100,15 @@ def test_artifacts_outside_of_sweeps_are_rows_and_those_inside_are_not_read_twic
     assert [path for path, _ in found.content.unread] == ["broken.tflite"]
 
 
+def test_a_damaged_sweep_beside_a_whole_one_is_listed_and_harms_nobody(sweep: Path) -> None:
+    (sweep.parent / "second").mkdir()
+    (sweep.parent / "second" / FILE).write_bytes(b"SQLite format 3\0" + b"x" * 200)
+    found = collect([sweep.parent]).content
+    assert len(found.rows) == 3
+    ((path, why),) = found.unread
+    assert path == f"sweeps/second/{FILE}" and "no database of a sweep" in why
+
+
 def test_what_holds_nothing_or_is_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(EmptyFolder, match="no sweep.sqlite and no artifact"):
         collect([tmp_path])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from typer import Typer
@@ -106,6 +106,31 @@ def test_a_budget_that_nothing_meets_names_the_nearest(make_run: Any, stubbed: A
     # A wider budget takes what is there, and runs nothing again.
     again = invoke(tmp_path / "run", "--budget", "accuracy-1.0", "--out", tmp_path / "out", "--recipes", "float16,int8")
     assert again.exit_code == 0 and len((tmp_path / "run" / "log").read_text().splitlines()) == 3
+
+
+def test_ctrl_c_keeps_what_has_ended(
+    make_run: Any, stubbed: Any, stub: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Local):
+        """Ctrl-C comes after the first trial."""
+
+        seen: ClassVar[list[Any]] = []
+
+        def finished(self, seconds: float) -> Any:
+            if self.seen:
+                raise KeyboardInterrupt
+            self.seen.append(super().finished(10.0))
+            return self.seen[0]
+
+    stubbed(float16=0.1, int8=0.4)
+    given = (make_run(), "--budget", "accuracy-0.5", "--out", tmp_path / "out", "--recipes", "float16,int8")
+    with monkeypatch.context() as patch:
+        patch.setattr(lab, "Local", lambda jobs: Interrupted(jobs, stub))
+        cut = invoke(*given)
+    assert cut.exit_code == 130 and "The same command goes on from there" in cut.output
+    assert invoke(*given).exit_code == 0
+    log = [line.split()[0] for line in (tmp_path / "run" / "log").read_text().splitlines()]
+    assert log.count("float32") == 1 and {"float16", "int8"} <= set(log)
 
 
 @pytest.mark.slow

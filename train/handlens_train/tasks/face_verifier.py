@@ -161,5 +161,5 @@ def pool(data: Path, *, detector: Path | None = None) -> Pool:
         paths=tuple(photo.path for photo in train.photos),
         groups=tuple(photo.person for photo in train.photos),
         tested=tuple(photo.path for split in others for photo in split.photos),
-        prepare=aligner(find_detector(detector)),
+        prepare=aligner(detector),
     )
