@@ -27,6 +27,7 @@ from handlens_export.tfmot.order import Order, Stage
 if TYPE_CHECKING:
     from handlens_export.candidate import Budget, Candidate
 
+SCHEMA = 1  # of what is kept; raise it when the same order would lead to another file
 CHECKED = 16  # images that the file is compared with its simulation on
 _SPEC = ("name", "height", "width", "channels", "scale", "offset")
 
@@ -95,6 +96,7 @@ def _kept(shop: Workshop, recipe: Recipe) -> store.Kept:
         "quantizing": shop.plan(recipe.qat_steps, recipe.qat_rate),
     }
     facts = shop.facts(shop.parent, plans["quantizing"]) | {
+        "schema": SCHEMA,
         "ranges": ranges.ranges_sha256(found),
         "sparsity": recipe.sparsity,
         "clusters": recipe.clusters,
@@ -164,7 +166,7 @@ def _check(recipe: Recipe, model: bytes) -> None:
     lost = sum(_saturated(operator) for operator in tflite_file.operators(model))
     if lost:
         raise EngineWrong(
-            f"recipe {recipe.name}: {lost} channels have no weights left, so their int8 scale is next to nothing and "
+            f"recipe {recipe.name}: {lost} channels have no weights left, so their int8 scales are next to nothing and "
             "their biases do not fit; prune less, or use handlens's own pruning, which weighs all layers together"
         )
     if recipe.clusters:
