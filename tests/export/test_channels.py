@@ -267,17 +267,16 @@ def test_the_seed_decides(cut: dict[str, Any], images: np.ndarray) -> None:
         plan = Plan(steps=3, rate=1e-3, batch=8, seed=seed)
         return narrow(cut["whole"], list(images), SPEC, 0.3, plan, EMBEDDING).graph
 
-    first, again, other = made(0), made(0), made(1)
-    same = [
-        all(np.array_equal(a, b) for a, b in zip(x.weights, y.weights, strict=True))
-        for x, y in zip(first.nodes, again.nodes, strict=True)
-    ]
-    assert all(same)
-    assert any(
-        not np.array_equal(a, b)
-        for x, y in zip(first.nodes, other.nodes, strict=True)
-        for a, b in zip(x.weights, y.weights, strict=False)
-    )
+    def alike(x: Any, y: Any) -> bool:
+        # Sums over threads come in any order, so not to the last bit; a step of training is a thousand times as large.
+        pairs = [
+            (a, b) for m, n in zip(x.nodes, y.nodes, strict=True) for a, b in zip(m.weights, n.weights, strict=True)
+        ]
+        return all(a.shape == b.shape and np.allclose(a, b, atol=1e-4) for a, b in pairs)
+
+    first = made(0)
+    assert alike(first, made(0))
+    assert not alike(first, made(1))
 
 
 def test_a_network_without_free_channels_is_refused(make: Any, images: np.ndarray) -> None:

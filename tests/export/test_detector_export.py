@@ -125,7 +125,7 @@ def test_what_empty_cells_answer_costs_no_steps(model: Any, count: int) -> None:
     network = fold.for_inference(graph.trace(model, []))
     places = ranges.output_places(network)
     assert set(places) == set(tiny_detector.OUTPUTS)
-    outputs = ranges._Outputs(places, matching.matches(tiny_detector.exportable(model).outputs, {}))
+    outputs = ranges.OutputRanges(places, matching.matches(tiny_detector.exportable(model).outputs, {}))
     score, box = np.full((1, 1000, 1), -9.0), np.linspace(-50, 50, 4000).reshape(1, 1000, 4)
     score[:, :count], box[:, :count] = 2.0, np.linspace(-1, 3, 4 * count).reshape(count, 4)
     outputs.look({places["score"]: score, places["box"]: box})
