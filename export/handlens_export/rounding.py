@@ -55,7 +55,9 @@ def rounded(graph: Graph, levels: Mapping[str, int], images: np.ndarray, seed: i
 def _rounded(node: Node, theirs: np.ndarray, mine: np.ndarray, levels: int, random: np.random.Generator) -> Weights:
     start = repair.as_matrix(node, node.weights)
     if not repair.fits(node):
-        return repair.from_matrix(node, _solved(start, np.eye(len(start)), levels))
+        scale = _scale(start[:-1], np.ones(len(start) - 1), levels)
+        start[:-1] = np.clip(np.round(start[:-1] / scale), -levels, levels) * scale
+        return repair.from_matrix(node, start)
     chosen = repair.positions(node, random)
     x = repair.features(node, mine, chosen).astype(np.float64)
     gram = x.T @ x / len(x)

@@ -19,8 +19,8 @@ def run(*arguments: str) -> HandlensError:
 
 
 def test_an_unknown_recipe(tmp_path: Path) -> None:
-    error = run(str(tmp_path), "--recipe", "int4")
-    assert isinstance(error, OptionError) and "'int4'" in str(error) and "qat-int8" in str(error)
+    error = run(str(tmp_path), "--recipe", "int3")
+    assert isinstance(error, OptionError) and "'int3'" in str(error) and "qat- before int8" in str(error)
 
 
 def test_an_unknown_format(tmp_path: Path) -> None:

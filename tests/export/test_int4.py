@@ -202,3 +202,22 @@ def test_without_steps_qat_changes_nothing(shop: Any) -> None:
         shop.parent, shop.parent, start, [], [], spec(), plan, {"embedding": Match("cosine")}
     )
     assert network is shop.parent and found == start and "0 steps" in note
+
+
+def test_a_layer_too_wide_to_solve_is_rounded_to_the_nearest(
+    shop: Any, batch: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from handlens_export import channel_repair, int4
+    from handlens_export.rounding import rounded
+
+    monkeypatch.setattr(channel_repair, "MOST_FEATURES", 30)
+    four = int4.levels(shop.parent)
+    found = rounded(shop.parent, four, batch[:16], 0)
+    for before, after in zip(shop.parent.nodes, found.nodes, strict=True):
+        if after.name in four:
+            kernel = after.weights[0]
+            steps = kernel / (np.abs(kernel).max(axis=(0, 1, 2)) / 7)
+            np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
+            if kernel[..., 0].size > 30:
+                near = before.weights[0] / (np.abs(kernel).max(axis=(0, 1, 2)) / 7)
+                assert np.abs(np.clip(near, -7, 7) - steps).max() < 0.51

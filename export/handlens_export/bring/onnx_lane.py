@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from handlens.engine import open_model
 from handlens.errors import EngineWrong
 from handlens_export import onnx
 from handlens_export.bring import onnx_float
+from handlens_export.bring.answers import run
 from handlens_export.harm.lane import Histogram, Unit
 from handlens_export.recipes import Format
 
@@ -124,7 +124,7 @@ class OnnxLane:
     def answers(self, quantized: Collection[str], images: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs with the named units alone in int8, by the engine."""
         floats = {unit.name for unit in self.units} - set(quantized)
-        return run(self._written(floats), images)
+        return run(self._written(floats), "onnx", images)
 
     def histograms(self, images: np.ndarray) -> Mapping[str, Histogram]:
         """What each unit gives in float."""
@@ -136,7 +136,7 @@ class OnnxLane:
         known = {info.name: info for info in (*self._graph.value_info, *self._graph.output)}
         watched.graph.output.extend(known[end] for end in ends if end in known)
         found = {}
-        for end, values in run(watched.SerializeToString(), images).items():
+        for end, values in run(watched.SerializeToString(), "onnx", images).items():
             low, high = float(values.min()), float(values.max())
             counts = np.histogram(values, BINS, (low, max(high, low + 1e-6)))[0]
             found[ends[end]] = Histogram(low, high, tuple(counts.tolist()))
@@ -187,14 +187,3 @@ class OnnxLane:
             if not exact:
                 whole.add(owner)
         return tuple(unit.name for unit in self.units if unit.name not in whole)
-
-
-def run(model: bytes, images: np.ndarray) -> dict[str, np.ndarray]:
-    """The outputs of a file for images (N, ...) float32 as its input takes them, one at a time."""
-    engine = open_model(model, "onnx")
-    try:
-        (feed,) = (tensor.name for tensor in engine.inputs)
-        rows = [engine.run({feed: image[None]}) for image in images]
-    finally:
-        engine.close()
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}

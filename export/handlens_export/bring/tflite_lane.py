@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from handlens.engine import open_model
 from handlens.errors import EngineWrong, MissingExtra
 from handlens_export import quiet, tflite_file
 from handlens_export.bring import plain, watch
+from handlens_export.bring.answers import run
 from handlens_export.compact import compact
 from handlens_export.harm.lane import Histogram, Unit
 from handlens_export.recipes import Format
@@ -140,7 +140,7 @@ class TfliteLane:
     def answers(self, quantized: Collection[str], images: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs with the named units alone in int8, by the engine."""
         floats = {unit.name for unit in self.units} - set(quantized)
-        return run(self.written(floats, "int8"), images)
+        return run(self.written(floats, "int8"), "tflite", images)
 
     def histograms(self, images: np.ndarray) -> Mapping[str, Histogram]:
         """What each unit gives in float."""
@@ -202,17 +202,6 @@ def weights_only(model: bytes, mode: Literal["float16", "dynamic"]) -> bytes:
         # Older runtimes read a per-channel fully connected layer as a per-tensor one: chance accuracy, no error.
         recipe += _dynamic("FULLY_CONNECTED", "TENSORWISE")
     return compact(_quantized(model, recipe, None))
-
-
-def run(model: bytes, images: np.ndarray) -> dict[str, np.ndarray]:
-    """The outputs of a file for images (N, ...) float32 as its input takes them, one at a time."""
-    engine = open_model(model, "tflite")
-    try:
-        (feed,) = (tensor.name for tensor in engine.inputs)
-        rows = [engine.run({feed: image[None]}) for image in images]
-    finally:
-        engine.close()
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 def _owners(operators: tuple[Operator, ...]) -> dict[str, str]:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from handlens_export.commands.options import DATA, DETECTOR
+
 app = typer.Typer(no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact of the model, such as its float32 .tflite.")]
@@ -19,17 +21,13 @@ def calib() -> None:
 def pick(
     file: File,
     out: Annotated[Path, typer.Option(help="The .npz file to write.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with the task's data set, in its public layout. Default: HANDLENS_DATA.")
-    ] = None,
+    data: DATA = None,
     count: Annotated[int, typer.Option(min=1, help="How many images.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
     by: Annotated[
         str, typer.Option(help="random, or diversity: spread over what FILE's outputs tell apart (k-centre).")
     ] = "random",
-    detector: Annotated[
-        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
-    ] = None,
+    detector: DETECTOR = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of training images of your own, never tested ones, to draw from.")
     ] = None,

@@ -6,18 +6,16 @@ from typing import Annotated
 
 import typer
 
+from handlens_export.commands.options import DATA, DETECTOR
+
 
 def diff(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The artifact to compare with.", show_default=False)],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The artifact in question.", show_default=False)],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with the task's data set, in its public layout. Default: HANDLENS_DATA.")
-    ] = None,
+    data: DATA = None,
     split: Annotated[str, typer.Option(help="test, or val: held out of training, for every choice.")] = "test",
     allow: Annotated[float, typer.Option(help="Points of the first metric that NEW may lose.", min=0, max=100)] = 0.0,
-    detector: Annotated[
-        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
-    ] = None,
+    detector: DETECTOR = None,
     rounds: Annotated[int, typer.Option(help="How often the two take turns when timed; 0: not.", min=0, max=1000)] = 12,
     html: Annotated[Path | None, typer.Option(help="Page to write, with the images whose answers flipped.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -6,17 +6,15 @@ from typing import Annotated
 
 import typer
 
+from handlens_export.commands.options import DATA, DETECTOR
+
 
 def evaluate(
     file: Annotated[Path, typer.Argument(help="The artifact.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with the task's data set, in its public layout. Default: HANDLENS_DATA.")
-    ] = None,
+    data: DATA = None,
     split: Annotated[str, typer.Option(help="test, or val: held out of training, for every choice.")] = "test",
     engine: Annotated[str | None, typer.Option(help="litert, tflite-runtime or onnxruntime.")] = None,
-    detector: Annotated[
-        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
-    ] = None,
+    detector: DETECTOR = None,
     record: Annotated[bool, typer.Option(help="Write the figures into the artifact.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

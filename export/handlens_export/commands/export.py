@@ -6,6 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handlens_export.commands.options import (
+    CALIBRATION,
+    CALIBRATION_IMAGES,
+    DATA,
+    DETECTOR,
+    EVALUATION,
+    IMAGES,
+    MANIFEST,
+    MAX_MINUTES,
+    SEED,
+    STEPS,
+)
+
 if TYPE_CHECKING:
     from handlens_train.exportable import Exportable
 
@@ -27,34 +40,23 @@ def export(
     max_drop: Annotated[
         float, typer.Option(help="Points of the primary metric an artifact may lose against float32.", min=0, max=100)
     ] = 1.0,
-    data: Annotated[Path | None, typer.Option(help="Data folder; default: HANDLENS_DATA.")] = None,
+    data: DATA = None,
     size: Annotated[
         str | None,
         typer.Option(help="Input size, 192 or 192x256 (height x width), where the task's network takes several."),
     ] = None,
-    detector: Annotated[
-        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
-    ] = None,
-    calibration_images: Annotated[int, typer.Option(help="Training images to measure ranges on.", min=1)] = 200,
-    calibration: Annotated[
-        Path | None, typer.Option(help="Picked images (handlens calib pick) to measure ranges on, instead of a draw.")
-    ] = None,
+    detector: DETECTOR = None,
+    calibration_images: CALIBRATION_IMAGES = 200,
+    calibration: CALIBRATION = None,
     ranges: Annotated[
         Path | None, typer.Option(help="Table of ranges (NAME-RECIPE.ranges.json) of an earlier export, to use again.")
     ] = None,
-    manifest: Annotated[
-        Path | None, typer.Option(help="JSON that describes a model (as handlens import takes it); not for a run.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of training images for a model, never tested ones; not for a run.")
-    ] = None,
-    evaluation: Annotated[
-        str | None,
-        typer.Option(help="What judges a model: MODULE.py, or a task; else agreement with its float32. Not for a run."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of calibration images and fine-tuning.", min=0)] = 0,
-    max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
-    steps: Annotated[int | None, typer.Option(help="Batches of fine-tuning at most; 0: one-shot.", min=0)] = None,
+    manifest: MANIFEST = None,
+    images: IMAGES = None,
+    evaluation: EVALUATION = None,
+    seed: SEED = 0,
+    max_minutes: MAX_MINUTES = 10.0,
+    steps: STEPS = None,
 ) -> None:
     """Compress a trained run, or a model, into self-describing artifacts: NAME-RECIPE.tflite, .onnx (NAME-SIZE-RECIPE).
 

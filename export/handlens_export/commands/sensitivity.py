@@ -5,6 +5,17 @@ from typing import Annotated
 
 import typer
 
+from handlens_export.commands.options import (
+    CALIBRATION,
+    CALIBRATION_IMAGES,
+    DATA,
+    DETECTOR,
+    EVALUATION,
+    IMAGES,
+    MANIFEST,
+    SEED,
+)
+
 
 def sensitivity(
     run: Annotated[
@@ -28,23 +39,14 @@ def sensitivity(
             min=0, max=100, help="Points that may be lost; where int8 loses more, layers are given back float."
         ),
     ] = 1.0,
-    data: Annotated[Path | None, typer.Option(help="Data folder; default: HANDLENS_DATA.")] = None,
-    detector: Annotated[
-        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
-    ] = None,
-    manifest: Annotated[
-        Path | None, typer.Option(help="Of a FILE that is no artifact, as handlens import takes it.")
-    ] = None,
-    images: Annotated[Path | None, typer.Option(help="Training images of a FILE, to measure ranges on.")] = None,
-    evaluation: Annotated[
-        str | None,
-        typer.Option(help="For a FILE: a .py file with PRIMARY and evaluate(), or a task. Default: agreement."),
-    ] = None,
-    calibration_images: Annotated[int, typer.Option(help="Training images to measure ranges on.", min=1)] = 200,
-    calibration: Annotated[
-        Path | None, typer.Option(help="Picked images (handlens calib pick) to measure ranges on, instead of a draw.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of calibration images and fine-tuning.", min=0)] = 0,
+    data: DATA = None,
+    detector: DETECTOR = None,
+    manifest: MANIFEST = None,
+    images: IMAGES = None,
+    evaluation: EVALUATION = None,
+    calibration_images: CALIBRATION_IMAGES = 200,
+    calibration: CALIBRATION = None,
+    seed: SEED = 0,
     max_minutes: Annotated[
         float, typer.Option(help="Time limit of one fine-tuning, or of the repair.", min=0.01)
     ] = 10.0,

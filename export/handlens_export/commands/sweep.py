@@ -5,6 +5,17 @@ from typing import Annotated
 
 import typer
 
+from handlens_export.commands.options import (
+    CALIBRATION,
+    DATA,
+    DETECTOR,
+    EVALUATION,
+    IMAGES,
+    MANIFEST,
+    MAX_MINUTES,
+    SEED,
+    STEPS,
+)
 from handlens_export.sweep.wishes import ARITHMETIC
 
 
@@ -38,23 +49,12 @@ def sweep(
         str, typer.Option(help="Percent of the weights to set to zero; a ladder searches between the ends.")
     ] = "0,90",
     calibration_images: Annotated[str, typer.Option(help="Training images to measure ranges on.")] = "200",
-    calibration: Annotated[
-        Path | None, typer.Option(help="Picked images (handlens calib pick) to measure ranges on, instead of a draw.")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="Data folder; default: HANDLENS_DATA.")] = None,
-    detector: Annotated[
-        Path | None, typer.Option(help="Face detector that finds and aligns faces; for a face verifier.")
-    ] = None,
-    manifest: Annotated[
-        Path | None, typer.Option(help="JSON that describes a model (as handlens import takes it); not for a run.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of training images for a model, never tested ones; not for a run.")
-    ] = None,
-    evaluation: Annotated[
-        str | None,
-        typer.Option(help="What judges a model: MODULE.py, or a task; else agreement with its float32. Not for a run."),
-    ] = None,
+    calibration: CALIBRATION = None,
+    data: DATA = None,
+    detector: DETECTOR = None,
+    manifest: MANIFEST = None,
+    images: IMAGES = None,
+    evaluation: EVALUATION = None,
     trials: Annotated[int | None, typer.Option(help="At most so many trials, float32 included.", min=2)] = None,
     jobs: Annotated[int, typer.Option(help="Trials at once on this machine.", min=1)] = 1,
     trial_minutes: Annotated[float, typer.Option(help="A trial is ended after so many minutes.", min=0.01)] = 60.0,
@@ -64,11 +64,9 @@ def sweep(
             help="A trial is ended beyond so many MiB. Default: 80% of the machine's, shared by --jobs.", min=64
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of calibration images and fine-tuning.", min=0)] = 0,
-    max_minutes: Annotated[float, typer.Option(help="Time limit of one fine-tuning.", min=0.01)] = 10.0,
-    steps: Annotated[
-        int | None, typer.Option(help="At most so many batches of fine-tuning; 0 for none.", min=0)
-    ] = None,
+    seed: SEED = 0,
+    max_minutes: MAX_MINUTES = 10.0,
+    steps: STEPS = None,
     ray: Annotated[
         str | None, typer.Option(help="Run the trials on the Ray cluster at this address.", show_default=False)
     ] = None,

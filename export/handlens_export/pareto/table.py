@@ -1,41 +1,20 @@
 """The table of all rows: every column sorts, and the page's script filters it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from handlens_export.pareto.panels import tip
 from handlens_export.pareto.rows import DONE, Row
 from handlens_export.pareto.smallest import change_text
 from handlens_export.report import words
+from handlens_export.report.columns import Cell, Column, cell, heading
 from handlens_export.report.markup import Markup, el, join
 from handlens_export.report.rows import metric_label
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What a cell shows, a smaller line below it, and what it sorts by; None sorts last."""
-
-    main: object
-    below: object = ""
-    sort: float | str | None = None
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Heading, unit, explanation, how to fill a cell, and whether it holds numbers."""
-
-    title: str
-    unit: str
-    hint: str
-    cell: Callable[[Row], Cell]
-    numeric: bool = True
 
 
 def table(rows: Sequence[Row], fronts: Mapping[str, Sequence[str]]) -> Markup:
     """Draws it: fronts are the names of those that a row is on, by its key."""
     columns = _columns(fronts)
-    head = el("tr", [_heading(column) for column in columns])
+    head = el("tr", [heading(column) for column in columns])
     body = el("tbody", [_row(row, columns, fronts) for row in rows], class_="sortable", id="rows")
     whole = el("table", el("thead", head), body)
     return el("div", whole, class_="scroll", tabindex=0, role="region", aria_label="table of all rows")
@@ -56,14 +35,8 @@ def _columns(fronts: Mapping[str, Sequence[str]]) -> list[Column]:
     ]
 
 
-def _heading(column: Column) -> Markup:
-    unit = el("span", column.unit, class_="unit") if column.unit else None
-    button = el("button", el("span", column.title), unit, type="button", title=column.hint)
-    return el("th", button, scope="col", aria_sort="none", class_="num" if column.numeric else None)
-
-
 def _row(row: Row, columns: Sequence[Column], fronts: Mapping[str, Sequence[str]]) -> Markup:
-    cells = [_cell(column, column.cell(row)) for column in columns]
+    cells = [cell(column, row) for column in columns]
     return el(
         "tr",
         cells,
@@ -77,13 +50,6 @@ def _row(row: Row, columns: Sequence[Column], fronts: Mapping[str, Sequence[str]
         data_origin=row.origin,
         data_front="1" if row.key in fronts else None,
     )
-
-
-def _cell(column: Column, cell: Cell) -> Markup:
-    below = el("small", cell.below) if cell.below else None
-    kind = " ".join(k for k in ("num" if column.numeric else "", cell.kind) if k)
-    sort = "" if cell.sort is None else repr(cell.sort) if isinstance(cell.sort, float) else cell.sort
-    return el("td", cell.main, below, class_=kind or None, data_sort=sort)
 
 
 def _artifact(row: Row, fronts: Mapping[str, Sequence[str]]) -> Cell:

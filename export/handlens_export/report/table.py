@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from handlens_export.report import words
 from handlens_export.report.boards import Board, Entry
+from handlens_export.report.columns import Cell, Column, heading
+from handlens_export.report.columns import cell as draw
 from handlens_export.report.markup import Markup, el, join
 from handlens_export.report.reference import Published
 from handlens_export.report.rows import Score, metric_label
@@ -13,27 +14,6 @@ from handlens_export.report.rows import Score, metric_label
 MINI_WIDTH = 48.0
 PEERS = 3
 METRICS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What a cell shows, a second, smaller line below it, what it sorts by, and an extra CSS class."""
-
-    main: object
-    below: object = ""
-    sort: float | str | None = None
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: heading, its unit, an explanation, how to fill a cell, whether it holds numbers."""
-
-    title: str
-    unit: str
-    hint: str
-    cell: Callable[[Entry], Cell]
-    numeric: bool = True
 
 
 def glyph(family: int, *, square: bool, solid: bool) -> Markup:
@@ -81,8 +61,8 @@ def table(board: Board, fronts: dict[str, list[str]], max_drop: float, published
 
 
 def _scroll(columns: Sequence[Column], board: Board, below: Markup | None) -> Markup:
-    head = el("tr", (_heading(column) for column in columns))
-    body = [el("tr", (_td(c, c.cell(e)) for c in columns), data_row=e.row.path) for e in board.entries]
+    head = el("tr", (heading(column) for column in columns))
+    body = [el("tr", (draw(c, e) for c in columns), data_row=e.row.path) for e in board.entries]
     whole = el("table", el("thead", head), el("tbody", body, class_="sortable"), below)
     return el("div", whole, class_="scroll", tabindex=0, role="region", aria_label="table of artifacts")
 
@@ -134,19 +114,6 @@ _RATIO = "median over rounds of the ratio within a round, so a changing load can
 _DELTA = (
     "primary metric minus that of the same model in float32; an interval where the exporter compared them item by item"
 )
-
-
-def _heading(column: Column) -> Markup:
-    unit = el("span", column.unit, class_="unit") if column.unit else None
-    button = el("button", el("span", column.title), unit, type="button", title=column.hint)
-    return el("th", button, scope="col", aria_sort="none", class_="num" if column.numeric else None)
-
-
-def _td(column: Column, cell: Cell) -> Markup:
-    below = el("small", cell.below) if cell.below else None
-    kind = " ".join(k for k in ("num" if column.numeric else "", cell.kind) if k)
-    sort = "" if cell.sort is None else repr(cell.sort) if isinstance(cell.sort, float) else cell.sort
-    return el("td", cell.main, below, class_=kind or None, data_sort=sort)
 
 
 def _artifact(entry: Entry, board: Board, fronts: dict[str, list[str]]) -> Cell:
