@@ -18,7 +18,7 @@ from handlens_export.graph import Weights
 from handlens_export.tfmot.order import Order, read, tensor_arguments, weights_of
 
 _EPSILON = 1e-3
-_DEAD = 1e-3  # of a kernel's largest weight: a channel below is dead, and its scale would not leave room for its bias
+DEAD = 1e-3  # of a kernel's largest weight: a channel below is dead, and its scale would not leave room for its bias
 _OTHER_NAMES = {"silu": "swish"}
 
 
@@ -60,7 +60,7 @@ def _scaled(call: Mapping[str, Any], weights: Weights, output: Any) -> tuple[Wei
     scale = np.ones_like(bias)
     if call["kind"] == "DepthwiseConv2D":
         largest = np.abs(kernel).max(axis=(0, 1)).reshape(-1)
-        scale = np.maximum(largest, max(_DEAD * float(largest.max()), 1e-12))
+        scale = np.maximum(largest, max(DEAD * float(largest.max()), 1e-12))
         kernel, bias = kernel / scale.reshape(kernel.shape[-2:]), bias / scale
     normal = tf_keras.layers.BatchNormalization(epsilon=_EPSILON, trainable=False, name=f"{call['name']}_scale")
     output = normal(output)

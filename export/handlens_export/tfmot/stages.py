@@ -23,7 +23,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.default_8bit i
 from handlens_export.distill import PACE
 from handlens_export.prune import RAMP
 from handlens_export.tfmot.order import Order
-from handlens_export.tfmot.rebuild import Unsupported
+from handlens_export.tfmot.rebuild import DEAD, Unsupported
 from handlens_export.tfmot.tune import Tuner, chunks
 
 PRUNABLE = ("Conv2D", "Dense")
@@ -164,6 +164,19 @@ def kernels(model: Any) -> dict[str, np.ndarray]:
     """The prunable kernels of a plain or a quantized network, by layer."""
     inner = [layer.layer if isinstance(layer, quantize_wrapper.QuantizeWrapper) else layer for layer in model.layers]
     return {layer.name: np.asarray(layer.kernel) for layer in inner if type(layer).__name__ in PRUNABLE}
+
+
+def floor_scales(model: Any) -> None:
+    """Gives the dead channels of a kernel, or those pruned to nothing, a scale that leaves room for their biases.
+
+    A bias is an int32 of the kernel's scale times the input's; of next to nothing it does not fit.
+    """
+    for layer in model.layers:
+        for _, _, ends in getattr(layer, "_weight_vars", ()):
+            low, high = ends["min_var"], ends["max_var"]
+            floor = DEAD * float(np.max(np.abs(high.numpy())))
+            low.assign(np.minimum(low.numpy(), -floor))
+            high.assign(np.maximum(high.numpy(), floor))
 
 
 def measured(parent: Any, names: Iterable[str], tuner: Tuner, images: np.ndarray) -> dict[str, tuple[float, float]]:

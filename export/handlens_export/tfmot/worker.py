@@ -119,6 +119,7 @@ def _quantized(
         quantizers.assign(order.ranges, order.pinned)
 
     tuner.settle(student)
+    stages.floor_scales(student)
     quantizers.assign(ranges, quantizers.ends)
     first = best = tuner.distance(student)
     kept = [variable.numpy() for variable in student.variables]
@@ -126,6 +127,7 @@ def _quantized(
     def look() -> None:
         nonlocal best, kept
         tuner.settle(student)
+        stages.floor_scales(student)
         pin()
         reached = tuner.distance(student)
         if reached < best:
