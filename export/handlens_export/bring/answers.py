@@ -6,7 +6,7 @@ from handlens.engine import open_model
 from handlens_export.recipes import Format
 
 
-def run(model: bytes, kind: Format, images: np.ndarray) -> dict[str, np.ndarray]:
+def run(model: bytes, images: np.ndarray, kind: Format) -> dict[str, np.ndarray]:
     """The outputs of a file for images (N, ...) float32 as its input takes them, one at a time."""
     engine = open_model(model, kind)
     try:

@@ -124,7 +124,7 @@ class OnnxLane:
     def answers(self, quantized: Collection[str], images: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs with the named units alone in int8, by the engine."""
         floats = {unit.name for unit in self.units} - set(quantized)
-        return run(self._written(floats), "onnx", images)
+        return run(self._written(floats), images, "onnx")
 
     def histograms(self, images: np.ndarray) -> Mapping[str, Histogram]:
         """What each unit gives in float."""
@@ -136,7 +136,7 @@ class OnnxLane:
         known = {info.name: info for info in (*self._graph.value_info, *self._graph.output)}
         watched.graph.output.extend(known[end] for end in ends if end in known)
         found = {}
-        for end, values in run(watched.SerializeToString(), "onnx", images).items():
+        for end, values in run(watched.SerializeToString(), images, "onnx").items():
             low, high = float(values.min()), float(values.max())
             counts = np.histogram(values, BINS, (low, max(high, low + 1e-6)))[0]
             found[ends[end]] = Histogram(low, high, tuple(counts.tolist()))

@@ -140,7 +140,7 @@ class TfliteLane:
     def answers(self, quantized: Collection[str], images: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs with the named units alone in int8, by the engine."""
         floats = {unit.name for unit in self.units} - set(quantized)
-        return run(self.written(floats, "int8"), "tflite", images)
+        return run(self.written(floats, "int8"), images, "tflite")
 
     def histograms(self, images: np.ndarray) -> Mapping[str, Histogram]:
         """What each unit gives in float."""

@@ -104,7 +104,7 @@ def test_a_saved_model_of_any_batch_becomes_a_tflite(
     source = load(tmp_path / "saved", manifest=described, images=folder)
     assert source.formats == ("tflite",) and "int4" in source.recipes
     wanted = tiny.predict(batch[:4], verbose=0)["embedding"]
-    np.testing.assert_allclose(run(source.model.model, "tflite", batch[:4])["embedding"], wanted, atol=1e-4)
+    np.testing.assert_allclose(run(source.model.model, batch[:4], "tflite")["embedding"], wanted, atol=1e-4)
     with pytest.raises(ManifestInvalid, match=r"names the outputs \['other'\]"):
         other = manifest(input=INPUT, outputs=[OUTPUT | {"name": "other"}])
         load(tmp_path / "saved", manifest=other, images=folder)

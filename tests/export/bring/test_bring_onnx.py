@@ -10,7 +10,8 @@ import pytest
 from handlens.errors import DataError, EngineWrong, ManifestInvalid
 from handlens.manifest import Manifest
 from handlens_export.bring import onnx_float
-from handlens_export.bring.onnx_lane import OnnxLane, run
+from handlens_export.bring.answers import run
+from handlens_export.bring.onnx_lane import OnnxLane
 
 onnx = pytest.importorskip("onnx")
 MODELS = Path(__file__).parents[2] / "golden" / "models"
@@ -72,7 +73,9 @@ def test_open_sizes_become_the_manifests(described: Manifest, batch: np.ndarray,
     graph = onnx.load_model_from_string(made).graph
     (image,) = graph.input
     assert [side.dim_value for side in image.type.tensor_type.shape.dim] == [1, 3, 16, 8]
-    np.testing.assert_allclose(run(made, batch[:4])["scores"], run(network(), batch[:4])["scores"], atol=1e-6)
+    np.testing.assert_allclose(
+        run(made, batch[:4], "onnx")["scores"], run(network(), batch[:4], "onnx")["scores"], atol=1e-6
+    )
 
 
 def test_another_size_than_the_models_is_refused(described: Manifest) -> None:
@@ -85,9 +88,11 @@ def test_nodes_stay_in_float_and_the_last_sigmoid_always_does(batch: np.ndarray,
     lane = OnnxLane(network(opset), batch)
     assert [unit.kind for unit in lane.units] == ["Conv", "Conv", "GlobalAveragePool", "MatMul", "Sigmoid"]
     assert lane.ends == ("end",)
-    wanted = run(network(), batch)["scores"]
-    whole = np.abs(run(lane.model(lane.ends), batch)["scores"] - wanted).mean()
-    errors = [np.abs(run(lane.model([unit.name, *lane.ends]), batch)["scores"] - wanted).mean() for unit in lane.units]
+    wanted = run(network(), batch, "onnx")["scores"]
+    whole = np.abs(run(lane.model(lane.ends), batch, "onnx")["scores"] - wanted).mean()
+    errors = [
+        np.abs(run(lane.model([unit.name, *lane.ends]), batch, "onnx")["scores"] - wanted).mean() for unit in lane.units
+    ]
     assert 0 < min(errors) < whole < 0.02
     every = lane.model([unit.name for unit in lane.units])
     assert not any("Quantize" in node.op_type for node in onnx.load_model_from_string(every).graph.node)

@@ -9,8 +9,9 @@ from handlens.engine import open_model
 from handlens.errors import DataError, EngineWrong
 from handlens_export import tflite_file
 from handlens_export.bring import plain
+from handlens_export.bring.answers import run
 from handlens_export.bring.make import integers
-from handlens_export.bring.tflite_lane import TfliteLane, run, weights_only
+from handlens_export.bring.tflite_lane import TfliteLane, weights_only
 from handlens_export.recipes import parse_recipes
 
 MODELS = Path(__file__).parents[2] / "golden" / "models"
@@ -41,8 +42,8 @@ def test_an_old_file_becomes_one_that_can_be_quantized(batch: np.ndarray) -> Non
     assert any(op.kind == "DEQUANTIZE" for op in tflite_file.operators(old))
     made = plain.plain(old)
     assert not any(op.kind == "DEQUANTIZE" for op in tflite_file.operators(made))
-    (wanted,) = run(old, batch[:4]).values()
-    (found,) = run(made, batch[:4]).values()
+    (wanted,) = run(old, batch[:4], "tflite").values()
+    (found,) = run(made, batch[:4], "tflite").values()
     assert np.abs(wanted - found).max() < 1e-5
     (feed,) = open_model(made, "tflite").inputs
     assert feed.name == open_model(old, "tflite").inputs[0].name
@@ -78,7 +79,9 @@ def test_a_relu_that_stands_alone_is_fused(batch: np.ndarray) -> None:
     apart = with_an_operator_alone("RELU6")
     made = plain.plain(apart)
     assert len(tflite_file.operators(made)) == len(tflite_file.operators(apart)) - 1
-    np.testing.assert_allclose(run(made, batch[:4])["embedding"], run(apart, batch[:4])["embedding"], atol=1e-6)
+    np.testing.assert_allclose(
+        run(made, batch[:4], "tflite")["embedding"], run(apart, batch[:4], "tflite")["embedding"], atol=1e-6
+    )
 
 
 def test_an_operator_without_an_int8_form_is_named_or_stays_in_float(batch: np.ndarray) -> None:
@@ -90,34 +93,34 @@ def test_an_operator_without_an_int8_form_is_named_or_stays_in_float(batch: np.n
             integers(parse_recipes(recipe)[0], lane)
     made = lane.model(())
     assert [op.kind for op in tflite_file.operators(made) if op.outputs[0].dtype == "FLOAT32"] == ["DEQUANTIZE", "ELU"]
-    wanted = run(model, batch[:8])["embedding"]
-    assert np.abs(run(made, batch[:8])["embedding"] - wanted).max() < 0.05 * np.abs(wanted).max()
+    wanted = run(model, batch[:8], "tflite")["embedding"]
+    assert np.abs(run(made, batch[:8], "tflite")["embedding"] - wanted).max() < 0.05 * np.abs(wanted).max()
 
 
 def test_each_operator_can_stay_in_float(batch: np.ndarray) -> None:
     lane = TfliteLane(plain.plain(FLOAT), batch, (-1.0, 1.0))
     assert [unit.kind for unit in lane.units] == ["CONV_2D", "FULLY_CONNECTED"] and lane.left == ()
-    wanted = run(FLOAT, batch[:8])["embedding"]
+    wanted = run(FLOAT, batch[:8], "tflite")["embedding"]
     errors = {}
     for unit in lane.units:
         model = lane.model([unit.name])
         kinds = {op.kind for op in tflite_file.operators(model) if op.outputs[0].dtype == "FLOAT32"}
         assert unit.kind in kinds and len({u.kind for u in lane.units} & kinds) == 1
-        errors[unit.name] = np.abs(run(model, batch[:8])["embedding"] - wanted).max()
-    whole = np.abs(run(lane.model(()), batch[:8])["embedding"] - wanted).max()
+        errors[unit.name] = np.abs(run(model, batch[:8], "tflite")["embedding"] - wanted).max()
+    whole = np.abs(run(lane.model(()), batch[:8], "tflite")["embedding"] - wanted).max()
     assert 0 < min(errors.values()) < whole
     alone = lane.answers([lane.units[0].name], batch[:8])["embedding"]
     assert 0 < np.abs(alone - wanted).max() < whole
     every = lane.model([unit.name for unit in lane.units])
-    assert np.abs(run(every, batch[:8])["embedding"] - wanted).max() < 0.02 * np.abs(wanted).max()
+    assert np.abs(run(every, batch[:8], "tflite")["embedding"] - wanted).max() < 0.02 * np.abs(wanted).max()
 
 
 @pytest.mark.parametrize(("widths", "worse"), [("int16", 1.0), ("int4", 40.0)])
 def test_other_widths_answer_nearly_the_same(batch: np.ndarray, widths: str, worse: float) -> None:
     lane = TfliteLane(plain.plain(FLOAT), batch, (-1.0, 1.0))
-    wanted = run(FLOAT, batch[:8])["embedding"]
-    eight = np.abs(run(lane.model(()), batch[:8])["embedding"] - wanted).max()
-    found = np.abs(run(lane.written((), widths), batch[:8])["embedding"] - wanted).max()  # type: ignore[arg-type]
+    wanted = run(FLOAT, batch[:8], "tflite")["embedding"]
+    eight = np.abs(run(lane.model(()), batch[:8], "tflite")["embedding"] - wanted).max()
+    found = np.abs(run(lane.written((), widths), batch[:8], "tflite")["embedding"] - wanted).max()  # type: ignore[arg-type]
     assert found < worse * eight
 
 
