@@ -20,10 +20,9 @@ def to_tflite(shop: Workshop, recipe: Recipe, prepared: Prepared) -> bytes:
         return convert.to_tflite(network, recipe.arithmetic)
     if recipe.arithmetic == "int16":
         return convert.to_tflite(graph.build(prepared.graph), "int16", shop.calibration_batch)
-    four = recipe.arithmetic == "int4"
-    network = int4.on_grid(prepared.graph) if four else prepared.graph
+    network = int4.on_grid(prepared.graph) if recipe.four_bits else prepared.graph
     model = convert.to_tflite(graph.build(ranges.with_fake_quant(network, prepared.ranges)), "fake-quantized")
-    if four:
+    if recipe.arithmetic == "int4":
         model = int4.packed(model, len(int4.levels(network)))
     floats = tflite_file.float_operators(model)
     if floats:

@@ -55,7 +55,7 @@ def kernel_levels(graph: Graph, arithmetic: str) -> dict[str, int]:
 
     def levels(node: Node) -> int:
         whole = node.cls.__name__ in PRUNABLE and node.config.get("groups", 1) == 1
-        return INT4 if arithmetic == "int4" and whole else INT8
+        return INT4 if arithmetic in ("int4", "int4in8") and whole else INT8
 
     return {node.name: levels(node) for node in graph.nodes if node.cls.__name__ in _TRAINABLE}
 

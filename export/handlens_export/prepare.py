@@ -145,7 +145,7 @@ class Workshop:
                 raise DataError("int16 takes no table of ranges: leave --ranges out, or give --calibration")
             return Prepared(network, {}, self.calibration_record({}), "; ".join(notes))
         masks = compressed.masks(network)
-        if recipe.arithmetic == "int4":
+        if recipe.four_bits:
             network, note = self._rounded(network)
             notes.append(note)
         found = self._ranges(network, recipe)
@@ -230,7 +230,7 @@ class Workshop:
     ) -> tuple[Graph, Ranges, str]:
         plan = self.plan(recipe.qat_steps, recipe.qat_rate)
         facts = self.facts(network, plan) | {"ranges": ranges.ranges_sha256(found)}
-        if recipe.arithmetic == "int4":
+        if recipe.four_bits:
             facts["weights"] = "int4"
         path = self.kept.path("qat", facts)
 

@@ -7,10 +7,11 @@ The parts are choices, applied in the order of the name:
 
     channels      NN% of the cost of inference goes with whole channels, which are really removed
     pruned        NN% of the prunable weights (Conv2D and Dense kernels) are set to zero by magnitude
-    qat           steps of distillation from the float parent with quantization simulated; int8, int4 and mixed
+    qat           steps of distillation from the float parent with quantization simulated; before int8, int4,
+                  int4in8 and mixed
     arithmetic    float32 · float16 weights · dynamic (int8 weights, activations quantized on the fly) · int8
-                  throughout · int16 activations with int8 weights · int4 weights with int8 activations · mixed (int8
-                  but for the fewest layers in float)
+                  throughout · int16 activations with int8 weights · int4 weights with int8 activations · int4in8, the
+                  same weights kept in int8 · mixed (int8 but for the fewest layers in float)
 
 Channels and pruning end with distillation, too. "tfmot-" has tensorflow-model-optimization do it, as a second engine.
 """
@@ -22,7 +23,7 @@ from typing import Literal
 
 from handlens.errors import OptionError
 
-Arithmetic = Literal["float32", "float16", "dynamic", "int8", "int16", "int4", "mixed"]
+Arithmetic = Literal["float32", "float16", "dynamic", "int8", "int16", "int4", "int4in8", "mixed"]
 Format = Literal["tflite", "onnx"]
 Engine = Literal["handlens", "tfmot"]
 
@@ -78,20 +79,26 @@ class Recipe:
     @property
     def quantized(self) -> bool:
         """Whether activations are integers of a fixed range, all or most of them."""
-        return self.arithmetic in ("int8", "int16", "int4", "mixed")
+        return self.arithmetic in ("int8", "int16", "int4", "int4in8", "mixed")
+
+    @property
+    def four_bits(self) -> bool:
+        """Whether kernels have fifteen values a channel, however they are stored."""
+        return self.arithmetic in ("int4", "int4in8")
 
     @property
     def weights(self) -> str:
         """The dtype of the stored weights, as the manifest names it."""
-        return {"dynamic": "int8", "int16": "int8"}.get(self.arithmetic, self.arithmetic)
+        return {"dynamic": "int8", "int16": "int8", "int4in8": "int8"}.get(self.arithmetic, self.arithmetic)
 
     @property
     def activations(self) -> str:
         """The dtype of the activations, as the manifest names it."""
-        return {"float16": "float32", "dynamic": "float32", "int4": "int8"}.get(self.arithmetic, self.arithmetic)
+        return _ACTIVATIONS.get(self.arithmetic, self.arithmetic)
 
 
 _TFLITE: tuple[Format, ...] = ("tflite",)
+_ACTIVATIONS = {"float16": "float32", "dynamic": "float32", "int4": "int8", "int4in8": "int8"}
 _ARITHMETICS: dict[str, tuple[Arithmetic, str, tuple[Format, ...]]] = {
     "float32": ("float32", "as trained; what every other recipe is measured against", FORMATS),
     "float16": ("float16", "half-precision weights", _TFLITE),
@@ -99,12 +106,18 @@ _ARITHMETICS: dict[str, tuple[Arithmetic, str, tuple[Format, ...]]] = {
     "int8": ("int8", "static int8 from calibration images", FORMATS),
     "int16": ("int16", "int8 weights, int16 activations", _TFLITE),
     "int4": ("int4", "int4 weights (depthwise ones int8), int8 activations", _TFLITE),
+    "int4in8": ("int4in8", "the weights of int4 kept in int8: int8's speed, nearly int4's download", _TFLITE),
     "mixed": ("mixed", "int8 but for the fewest layers in float that keep the metric within --max-drop", FORMATS),
 }
 _THEN = {"float32": "float32", "int8": "static int8", "int4": "int4 weights, int8 activations"}
 PRUNE_STEPS, CHANNEL_STEPS = 800, 2000
 # Batches of QAT and its peak rate: fifteen levels a weight ask for more than a touch.
-_QAT: dict[str, tuple[int, float]] = {"int8": (400, 5e-5), "int4": (800, 2e-4), "mixed": (400, 5e-5)}
+_QAT: dict[str, tuple[int, float]] = {
+    "int8": (400, 5e-5),
+    "int4": (800, 2e-4),
+    "int4in8": (800, 2e-4),
+    "mixed": (400, 5e-5),
+}
 _HANDLENS = re.compile(r"(?:channels(\d\d)-)?(?:pruned(\d\d)-)?(qat-)?(\w+)")
 _TFMOT = re.compile(r"tfmot-(?:pruned(\d\d)-)?(?:clustered(\d\d)-)?int8")
 _SHARES, _CLUSTERS = range(5, 96), range(2, 65)

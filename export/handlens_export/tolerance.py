@@ -29,6 +29,7 @@ _RELATIVE = {
     "int8": 0.0,
     "int16": 5e-3,
     "int4": 0.0,
+    "int4in8": 0.0,
     "mixed": 2e-2,
 }
 

@@ -81,6 +81,22 @@ def test_convolutions_are_int4_and_the_rest_int8(made: Any, int8_file: bytes) ->
     assert tflite_file.float_operators(made.model) == ()
 
 
+def test_the_same_weights_in_int8_answer_the_same_and_gzip_smaller_than_int8(
+    made: Any, shop: Any, int8_file: bytes, batch: np.ndarray
+) -> None:
+    from handlens_export.report.collect import gzip_size
+
+    eight = file_of(shop, "int4in8")
+    assert {kernel.dtype for kernel in kernels(eight, "CONV_2D")} == {"INT8"}
+    for kernel in kernels(eight, "CONV_2D"):
+        assert max(len(np.unique(row)) for row in kernel.data.reshape(len(kernel.data), -1)) <= 15
+    assert gzip_size(eight) < gzip_size(int8_file)
+    four, same = answers(made.model, batch[:8]), answers(eight, batch[:8])
+    # int8 has 18 steps for a seventh of 127, not 18.14; besides, sums are rounded elsewhere.
+    norms = np.linalg.norm(four, axis=1) * np.linalg.norm(same, axis=1)
+    assert ((four * same).sum(axis=1) / norms).min() > 0.99
+
+
 def test_outputs_stay_where_rounding_to_the_nearest_loses_them(made: Any, shop: Any, batch: np.ndarray) -> None:
     from handlens_export import convert, graph, int4, ranges
 
