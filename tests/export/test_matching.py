@@ -57,7 +57,7 @@ def test_a_run_may_say_otherwise_but_only_of_what_there_is() -> None:
 
 
 def test_only_cells_that_hold_something_move_the_boxes(keras_tf: Any) -> None:
-    from handlens_export.distill import _distance
+    from handlens_export.distill import difference
 
     matching = matches(outputs(**{name: (1, 50, k) for name, k in DETECTOR.items()}), {})
     random = np.random.default_rng(0)
@@ -67,7 +67,7 @@ def test_only_cells_that_hold_something_move_the_boxes(keras_tf: Any) -> None:
 
     def loss(**changed: np.ndarray) -> float:
         tensors = [{k: keras_tf.ops.convert_to_tensor(v) for k, v in d.items()} for d in (wanted, wanted | changed)]
-        return float(_distance(*tensors, matching))
+        return float(difference(*tensors, matching))
 
     def shifted(name: str, cell: int, by: float) -> np.ndarray:
         values = wanted[name].copy()

@@ -1,6 +1,7 @@
 """A sweep of stub trials in a process of its own, to be killed: drive.py OUT SOURCE COUNT SECONDS JOBS."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ def main(out: Path, source: str, count: int, seconds: float, jobs: int) -> None:
         options = tuple((name, json.dumps(value)) for name, value in does.items())
         return Trial(source=source, recipe=recipe, format="tflite", options=options)
 
+    # A shell that runs tests in the background has its jobs ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     lanes = Local(jobs, (sys.executable, str(Path(__file__).parent / "stub_worker.py")))
     limits = Limits(minutes=1.0, memory_mb=400.0)
     try:
