@@ -97,11 +97,17 @@ def _source(value: Value, makers: Mapping[Value, Node], uses: Mapping[Value, int
     return None
 
 
-def fixed_ranges(graph: Graph, spec: InputSpec) -> Ranges:
-    """The ranges that need no data: the inputs' (exactly that of pixels 0..255) and those the format prescribes."""
+def pixel_ends(spec: InputSpec) -> tuple[float, float]:
+    """What the lowest and the highest value of pixels 0..255 become in an input, over all channels."""
     ends = [(offset, 255 * scale + offset) for scale, offset in zip(spec.scale, spec.offset, strict=True)]
     flat = [end for pair in ends for end in pair]
-    found = {name: (min(0.0, *flat), max(0.0, *flat)) for name in graph.inputs}
+    return min(flat), max(flat)
+
+
+def fixed_ranges(graph: Graph, spec: InputSpec) -> Ranges:
+    """The ranges that need no data: the inputs' (exactly that of pixels 0..255) and those the format prescribes."""
+    low, high = pixel_ends(spec)
+    found = {name: (min(0.0, low), max(0.0, high)) for name in graph.inputs}
     for node in graph.nodes:
         kind = _kind(node)
         if kind in _FIXED:

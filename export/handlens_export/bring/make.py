@@ -7,7 +7,7 @@ import numpy as np
 
 from handlens.errors import DataError, EngineWrong, GoldenInvalid
 from handlens.image import to_tensor
-from handlens.manifest import Calibration, InputSpec
+from handlens.manifest import InputSpec
 from handlens_data.calibration.table import RangeTable
 from handlens_export import candidate, mixed, ranges, tflite_file
 from handlens_export.bring import plain, roles
@@ -119,11 +119,9 @@ def lane(shop: Workshop) -> Lane:
                     f"the table of ranges is of {table.model}, another network than {shop.source.name}. "
                     "Calibrate anew without --ranges"
                 )
-            ends = [(offset, 255 * scale + offset) for scale, offset in zip(spec.scale, spec.offset, strict=True)]
-            flat = [end for pair in ends for end in pair]
             model = plain.plain(file.model)
             given = None if table is None else dict(table.ranges)
-            kept = TfliteLane(model, batch, (min(flat), max(flat)), given, bounds)
+            kept = TfliteLane(model, batch, ranges.pixel_ends(spec), given, bounds)
         _LANES[shop] = kept
     return kept
 
@@ -147,20 +145,8 @@ def parameters(file: FloatFile) -> int:
 def _calibrated(shop: Workshop, recipe: Recipe, prepared: Prepared, found: Lane) -> Prepared:
     """With the record of what ranges were measured on; the table is kept beside."""
     measured = found.measured if isinstance(found, TfliteLane) else dict(found.ranges)
-    table = shop.options.ranges
-    if table is not None:
-        facts = {key: getattr(table, key) for key in ("dataset", "split", "count", "seed", "images_sha256")}
-        return replace(prepared, calibration=Calibration(ranges_sha256=ranges.ranges_sha256(measured), **facts))
-    images, source = shop.calibration
-    record = Calibration(
-        dataset=source.name,
-        split=source.split,
-        count=len(images),
-        seed=shop.options.seed,
-        images_sha256=ranges.images_sha256(list(images)),
-        ranges_sha256=ranges.ranges_sha256(measured),
-    )
-    if isinstance(found, TfliteLane):
+    record = shop.calibration_record(measured)
+    if isinstance(found, TfliteLane) and shop.options.ranges is None:
         facts = {key: getattr(record, key) for key in ("dataset", "split", "count", "seed", "images_sha256")}
         path = shop.kept.folder / f"{shop.source.name}-{recipe.name}.ranges.json"
         RangeTable(model=shop.source.name, ranges=measured, **facts).save(path)

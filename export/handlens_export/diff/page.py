@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from handlens.image import load_image, resize
 from handlens_export.diff.compare import Difference, Flip
 from handlens_export.diff.rows import rows
+from handlens_export.report import document
 from handlens_export.report.markup import Markup, el
-from handlens_export.report.page import POLICY, task_label
+from handlens_export.report.page import task_label
 
 # A page with thousands of pictures does not open; the JSON has every flip.
 SHOWN = 60
@@ -47,14 +48,7 @@ def page(found: Difference, created: str) -> str:
         el("footer", el("p", created, class_="facts")),
         class_="worse" if found.worse else None,
     )
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        el("title", f"{found.old.name} to {found.new.name}: handlens diff"),
-        el("style", Markup(f"/*<![CDATA[*/{_CSS}/*]]>*/")),
-    )
+    head = document.head(f"{found.old.name} to {found.new.name}: handlens diff", document.cdata(_CSS))
     return "<!DOCTYPE html>\n" + el("html", head, el("body", body), lang="en") + "\n"
 
 

@@ -1,14 +1,12 @@
 """The sensitivity page: what int8 does to each layer, and what repairs it. One file, nothing fetched."""
 
-from importlib.resources import files
-
 from handlens_export.harm import profile, table
 from handlens_export.harm.evidence import Sensitivity
 from handlens_export.harm.study import Tried
-from handlens_export.report import words
+from handlens_export.report import document, words
 from handlens_export.report.forest import Change, forest
 from handlens_export.report.markup import Markup, el
-from handlens_export.report.page import POLICY, task_label
+from handlens_export.report.page import task_label
 from handlens_export.report.rows import PairedDrop, metric_label
 
 _TERMS = (
@@ -55,15 +53,9 @@ def page(found: Sensitivity, made: str) -> str:
         ),
         el("footer", made),
     ]
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        el("title", f"{found.name}: handlens sensitivity"),
-        el("style", _inline("report", "style.css"), _inline("harm", "style.css")),
-    )
-    script = el("script", _inline("report", "script.js"))
+    styles = document.inline("report", "style.css"), document.inline("harm", "style.css")
+    head = document.head(f"{found.name}: handlens sensitivity", *styles)
+    script = el("script", document.inline("report", "script.js"))
     html = el("html", head, el("body", el("main", body), el("div", id="tip", role="status"), script), lang="en")
     return "<!DOCTYPE html>\n" + html + "\n"
 
@@ -87,11 +79,6 @@ def lost(tried: Tried) -> str:
         return "is refused"
     points = tried.drop.value
     return f"{'loses' if points >= 0 else 'gains'} {abs(points):.1f} points"
-
-
-def _inline(folder: str, name: str) -> Markup:
-    text = (files("handlens_export") / folder / name).read_text(encoding="utf-8")
-    return Markup(f"/*<![CDATA[*/\n{text}/*]]>*/")
 
 
 def _header(found: Sensitivity) -> Markup:

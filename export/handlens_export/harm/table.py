@@ -3,6 +3,7 @@
 from handlens_export.harm.evidence import Layer, Sensitivity
 from handlens_export.harm.lane import Histogram
 from handlens_export.report import words
+from handlens_export.report.columns import titled
 from handlens_export.report.markup import Markup, el
 
 LONGEST = 34  # letters of a name where room is short
@@ -23,7 +24,7 @@ _HEADINGS = (
 def table(found: Sensitivity) -> Markup:
     """Every layer, in order of execution."""
     highest = max((layer.error for layer in found.layers), default=0.0) or 1.0
-    head = el("tr", (_heading(*heading) for heading in _HEADINGS))
+    head = el("tr", (titled(*heading) for heading in _HEADINGS))
     rows = [_row(index, layer, highest, found.max_drop) for index, layer in enumerate(found.layers, 1)]
     whole = el("table", el("thead", head), el("tbody", rows, class_="sortable"))
     return el("div", whole, class_="scroll", tabindex=0, role="region", aria_label="table of layers")
@@ -32,12 +33,6 @@ def table(found: Sensitivity) -> Markup:
 def short(name: str) -> str:
     """A name that fits beside a plot: its end says more than its beginning."""
     return name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
-
-
-def _heading(title: str, unit: str, hint: str, numeric: bool) -> Markup:
-    below = el("span", unit, class_="unit") if unit else None
-    button = el("button", el("span", title), below, type="button", title=hint)
-    return el("th", button, scope="col", aria_sort="none", class_="num" if numeric else None)
 
 
 def _row(index: int, layer: Layer, highest: float, max_drop: float) -> Markup:

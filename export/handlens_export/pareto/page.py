@@ -1,13 +1,12 @@
 """The page: header, filters, plots, the table, what could not be read. One file that fetches nothing."""
 
 from collections.abc import Collection, Sequence
-from importlib.resources import files
 
 from handlens_export.pareto.panels import panels
 from handlens_export.pareto.rows import DONE, RUNNING, Content, Row
 from handlens_export.pareto.table import table
+from handlens_export.report import document
 from handlens_export.report.markup import Markup, el
-from handlens_export.report.page import POLICY
 
 MANY = 1000  # rows
 FILTERS = (
@@ -44,29 +43,21 @@ def page(content: Content) -> str:
     ]
     html = el(
         "html",
-        el(
-            "head",
-            el("meta", charset="utf-8"),
-            el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            el("meta", http_equiv="Content-Security-Policy", content=POLICY),
-            el("title", f"{content.title}: handlens pareto"),
-            el("style", _inline("report", "style.css"), _inline("pareto", "style.css")),
+        document.head(
+            f"{content.title}: handlens pareto",
+            document.inline("report", "style.css"),
+            document.inline("pareto", "style.css"),
         ),
         el(
             "body",
             el("main", body),
             el("div", id="tip", role="status"),
-            el("script", _inline("pareto", "script.js")),
+            el("script", document.inline("pareto", "script.js")),
             class_="many" if len(content.rows) > MANY else None,
         ),
         lang="en",
     )
     return "<!DOCTYPE html>\n" + html + "\n"
-
-
-def _inline(package: str, name: str) -> Markup:
-    text = (files(f"handlens_export.{package}") / name).read_text(encoding="utf-8")
-    return Markup(f"/*<![CDATA[*/\n{text}/*]]>*/")
 
 
 def _header(content: Content, fronts: Collection[str]) -> Markup:

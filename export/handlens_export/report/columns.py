@@ -29,10 +29,15 @@ class Column:
 
 
 def heading(column: Column) -> Markup:
-    """The heading, a button that sorts."""
-    unit = el("span", column.unit, class_="unit") if column.unit else None
-    button = el("button", el("span", column.title), unit, type="button", title=column.hint)
-    return el("th", button, scope="col", aria_sort="none", class_="num" if column.numeric else None)
+    """The heading of a column, a button that sorts."""
+    return titled(column.title, column.unit, column.hint, column.numeric)
+
+
+def titled(title: str, unit: str, hint: str, numeric: bool) -> Markup:
+    """A heading that sorts, of a column whose cells are drawn elsewhere."""
+    below = el("span", unit, class_="unit") if unit else None
+    button = el("button", el("span", title), below, type="button", title=hint)
+    return el("th", button, scope="col", aria_sort="none", class_="num" if numeric else None)
 
 
 def cell(column: Column, row: Any) -> Markup:

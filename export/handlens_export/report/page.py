@@ -1,7 +1,6 @@
 """The page: header with the verdict, the boards, what could not be read, details, terms. One file, nothing fetched."""
 
-from importlib.resources import files
-
+from handlens_export.report import document
 from handlens_export.report.boards import Board, boards, unmeasured
 from handlens_export.report.breakdowns import breakdowns
 from handlens_export.report.devices import devices
@@ -14,8 +13,6 @@ from handlens_export.report.table import anchor, main_metrics, small_table, tabl
 from handlens_export.report.terms import terms_for
 from handlens_export.report.verdict import Verdict, judge
 from handlens_train import tasks
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
 def page(report: Report) -> str:
@@ -58,23 +55,11 @@ def task_label(task: str) -> str:
 
 
 def _head(title: str) -> Markup:
-    return el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        el("title", f"{title}: handlens report"),
-        el("style", _inline("style.css")),
-    )
-
-
-def _inline(name: str) -> Markup:
-    text = (files("handlens_export.report") / name).read_text(encoding="utf-8")
-    return Markup(f"/*<![CDATA[*/\n{text}/*]]>*/")
+    return document.head(f"{title}: handlens report", document.inline("report", "style.css"))
 
 
 def _script() -> Markup:
-    return el("script", _inline("script.js"))
+    return el("script", document.inline("report", "script.js"))
 
 
 def _header(report: Report, verdicts: dict[str, Verdict]) -> Markup:
